@@ -1,0 +1,241 @@
+//! Writes the messages of a conversation: instructions apart, neighbours of one role together, results first.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Serialize, Serializer};
+
+use crate::conversation::{
+    Media, MediaKind, MediaSource, Message, Part, Request, Role, ToolCall, ToolResult,
+};
+use crate::dialect::Lacks;
+use crate::failure::Failure;
+use crate::json::{self, Raw};
+
+/// The `system` and `messages` of a request.
+#[derive(Default)]
+pub(super) struct Messages<'r> {
+    pub system: Vec<Block<'r>>,
+    pub turns: Vec<Turn<'r>>,
+}
+
+/// One message.
+#[derive(Debug, Serialize)]
+pub(super) struct Turn<'r> {
+    role: &'static str,
+    content: Content<'r>,
+}
+
+/// The blocks of a message. A message that answers tool calls has to begin with all of their results.
+#[derive(Debug, Default)]
+struct Content<'r> {
+    results: Vec<Block<'r>>,
+    others: Vec<Block<'r>>,
+}
+
+impl Serialize for Content<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.results.iter().chain(&self.others))
+    }
+}
+
+/// A content block.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Block<'r> {
+    Text {
+        text: &'r str,
+    },
+    Thinking {
+        thinking: &'r str,
+        signature: &'r str,
+    },
+    Image {
+        source: Source<'r>,
+    },
+    Document {
+        source: Source<'r>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<&'r str>,
+    },
+    ToolUse {
+        id: &'r str,
+        name: &'r str,
+        input: Input<'r>,
+    },
+    ToolResult {
+        tool_use_id: &'r str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        content: Vec<Block<'r>>,
+    },
+}
+
+/// Where an image's or a document's bytes are.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Source<'r> {
+    Base64 { media_type: &'r str, data: &'r str },
+    Url { url: &'r str },
+    Text { media_type: &'static str, data: Cow<'r, str> },
+}
+
+/// A call's arguments, an object.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Input<'r> {
+    Given(Raw<'r>),
+    Nothing {},
+}
+
+/// Writes all messages; a failure means that the conversation contradicts itself.
+pub(super) fn write_messages<'r>(
+    request: &'r Request<'_>,
+    lacks: &mut Lacks,
+) -> Result<Messages<'r>, Failure> {
+    let mut messages = Messages::default();
+    let mut calls = BTreeSet::new();
+    for (index, message) in request.messages.iter().enumerate() {
+        if message.name.is_some() && message.role != Role::Tool {
+            lacks.parameter(format!("messages[{index}].name"));
+        }
+        let content = write_message(index, message, &mut calls, lacks)?;
+        let is_empty = content.results.is_empty() && content.others.is_empty();
+        if is_empty && message.role == Role::User && lacks.contents().is_empty() {
+            return Err(Failure::invalid_value(format!("messages[{index}].content"), "has to have content"));
+        }
+        let role = match message.role {
+            Role::System => {
+                messages.system.extend(content.others);
+                continue;
+            }
+            Role::User | Role::Tool => "user",
+            Role::Assistant => "assistant",
+        };
+        match messages.turns.last_mut() {
+            _ if is_empty => {}
+            Some(turn) if turn.role == role => {
+                turn.content.results.extend(content.results);
+                turn.content.others.extend(content.others);
+            }
+            _ => messages.turns.push(Turn { role, content }),
+        }
+    }
+    if messages.turns.is_empty() && lacks.contents().is_empty() {
+        return Err(Failure::invalid_value("messages", "needs a message besides those of the system"));
+    }
+    Ok(messages)
+}
+
+fn write_message<'r>(
+    index: usize,
+    message: &'r Message<'_>,
+    calls: &mut BTreeSet<&'r str>,
+    lacks: &mut Lacks,
+) -> Result<Content<'r>, Failure> {
+    let mut content = Content::default();
+    let mut position = 0_usize;
+    for part in &message.parts {
+        match part {
+            Part::Reasoning(reasoning) => {
+                // Thinking that Claude has not signed is not taken back; only who reads it loses something.
+                if let Some(signature) = &reasoning.signature {
+                    content.others.push(Block::Thinking { thinking: &reasoning.text, signature });
+                }
+            }
+            Part::ToolCall(call) => {
+                calls.insert(&*call.id);
+                content.others.push(write_call(call, || {
+                    format!("messages[{index}].tool_calls[{position}].function.arguments")
+                })?);
+                position += 1;
+            }
+            Part::ToolResult(result) => {
+                // A call that was refused by its path is missing here for no fault of the result's.
+                if !calls.contains(&*result.call) && lacks.contents().is_empty() {
+                    let path = format!("messages[{index}].tool_call_id");
+                    return Err(Failure::invalid_value(path, "has to be the id of an earlier tool call"));
+                }
+                content.results.push(write_result(result, lacks));
+            }
+            Part::Text(_) | Part::Refusal(_) | Part::Media(_) => {
+                content.others.extend(write_said(part, lacks))
+            }
+        }
+    }
+    Ok(content)
+}
+
+fn write_call<'r>(call: &'r ToolCall<'_>, path: impl FnOnce() -> String) -> Result<Block<'r>, Failure> {
+    let arguments: &'r str = &call.arguments;
+    let input = match arguments.trim_ascii() {
+        "" => Input::Nothing {},
+        _ => match json::read::<Raw<'r>>(arguments.as_bytes()) {
+            Ok(raw) if raw.get().starts_with('{') => Input::Given(raw),
+            _ => return Err(Failure::invalid_value(path(), "has to be a JSON object")),
+        },
+    };
+    Ok(Block::ToolUse { id: &call.id, name: &call.name, input })
+}
+
+fn write_result<'r>(result: &'r ToolResult<'_>, lacks: &mut Lacks) -> Block<'r> {
+    let content = result.parts.iter().filter_map(|part| write_said(part, lacks)).collect();
+    Block::ToolResult { tool_use_id: &result.call, content }
+}
+
+/// A text or a medium; nothing for an empty text, which Anthropic refuses.
+fn write_said<'r>(part: &'r Part<'_>, lacks: &mut Lacks) -> Option<Block<'r>> {
+    match part {
+        Part::Text(text) | Part::Refusal(text) if !text.is_empty() => Some(Block::Text { text }),
+        Part::Media(media) => {
+            let block = write_media(media);
+            if block.is_none() {
+                lacks.content(path_of(media));
+            }
+            block
+        }
+        _ => None,
+    }
+}
+
+/// What can't be said of a medium: of an image the URL that holds it, else the whole.
+fn path_of(media: &Media<'_>) -> String {
+    match (media.kind, &media.source) {
+        (MediaKind::Image, MediaSource::Url(_) | MediaSource::Base64 { .. }) => format!("{}.url", media.path),
+        _ => media.path.clone(),
+    }
+}
+
+fn write_media<'r>(media: &'r Media<'_>) -> Option<Block<'r>> {
+    match (media.kind, &media.source) {
+        (MediaKind::Image, MediaSource::Url(url)) if is_https(url) => {
+            Some(Block::Image { source: Source::Url { url } })
+        }
+        (MediaKind::Image, MediaSource::Base64 { media_type, data, .. }) => {
+            let is_known = matches!(&**media_type, "image/jpeg" | "image/png" | "image/gif" | "image/webp");
+            is_known.then_some(Block::Image { source: Source::Base64 { media_type, data } })
+        }
+        (MediaKind::File, MediaSource::Url(url)) if is_https(url) => {
+            Some(Block::Document { source: Source::Url { url }, title: None })
+        }
+        (MediaKind::File, MediaSource::Base64 { media_type, data, file_name }) => {
+            let source = match &**media_type {
+                "application/pdf" => Source::Base64 { media_type, data },
+                // Plain text goes as it reads, not as base64.
+                "text/plain" => {
+                    let text = String::from_utf8(BASE64_STANDARD.decode(data.as_bytes()).ok()?).ok()?;
+                    Source::Text { media_type: "text/plain", data: Cow::Owned(text) }
+                }
+                _ => return None,
+            };
+            Some(Block::Document { source, title: file_name.as_deref().filter(|name| !name.is_empty()) })
+        }
+        // Ids are of the vendor that keeps the file; and Claude doesn't hear.
+        _ => None,
+    }
+}
+
+fn is_https(url: &str) -> bool {
+    url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+}

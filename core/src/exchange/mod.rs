@@ -1,0 +1,169 @@
+//! One exchange, from the client's request to the answer: what to do at each step of it.
+//!
+//! The policy filter opens an exchange and reads the body into it; the provider filter asks it for each attempt's
+//! request and gives it each attempt's response. What leaves here is complete: whole header lists, whole bodies.
+
+mod attempt;
+mod headers;
+mod opening;
+mod prepare;
+mod response;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use attempt::UpstreamRequest;
+pub use headers::{FAILED_HEADER, PROVIDER_HEADER, ROUTE_HEADER, is_internal};
+pub use opening::{Head, Opening, open};
+pub use response::{Attempt, Held, Step, StreamAnswer};
+
+use crate::dialect::ClientDialect;
+use crate::failure::{Failure, Kind};
+use crate::identity::Caller;
+use crate::policy::{Model, Plan};
+use crate::usage::Usage;
+use prepare::Prepared;
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub struct Exchange {
+    pub plan: Arc<Plan>,
+    pub client: ClientDialect,
+    pub caller: Option<Arc<Caller>>,
+    pub model: Arc<Model>,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+    /// Whether the client wants the stream's usage.
+    stream_usage: bool,
+    /// The client's body, while another attempt may need it.
+    body: Option<Arc<Vec<u8>>>,
+    /// The client's own headers that a provider of its own dialect gets.
+    passing: Vec<(String, String)>,
+    /// The first target that can serve the request.
+    first: usize,
+    /// How many targets, from the first on, may be tried.
+    count: usize,
+    /// The request for the first attempt, made when it was found that it can be.
+    prepared: Option<(usize, Prepared)>,
+    /// What became of each attempt, in order; the last one may be under way.
+    attempts: Vec<AttemptRecord>,
+    /// What was left out of the request that is answered.
+    dropped: Vec<String>,
+    usage: Option<Usage>,
+}
+
+/// What became of one attempt.
+#[derive(Debug)]
+struct AttemptRecord {
+    target: usize,
+    /// The provider's status; `None` while it has not answered.
+    status: Option<u16>,
+}
+
+/// A complete response to the client.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+/// Statuses on which the next target is tried; an answer of the last target has them too.
+pub const RETRIABLE: [u16; 6] = [429, 500, 502, 503, 504, 529];
+
+impl Reply {
+    /// A failure in the client's own dialect.
+    pub fn failure(client: ClientDialect, failure: &Failure) -> Self {
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        headers.extend(failure.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+        Self { status: failure.status, headers, body: client.encode_failure(failure) }
+    }
+}
+
+impl Exchange {
+    /// The headers that make Envoy route the request, and retry it on the next target.
+    pub fn routing(&self) -> Vec<(&'static str, String)> {
+        let statuses: Vec<_> = RETRIABLE.iter().map(u16::to_string).collect();
+        vec![
+            (ROUTE_HEADER, self.model.route(self.first)),
+            ("x-envoy-max-retries", self.count.saturating_sub(1).to_string()),
+            ("x-envoy-retry-on", "connect-failure,reset,retriable-status-codes".to_owned()),
+            ("x-envoy-retriable-status-codes", statuses.join(",")),
+            ("x-envoy-upstream-rq-per-try-timeout-ms", self.model.timeouts.attempt.as_millis().to_string()),
+        ]
+    }
+
+    /// Headers for the client, whoever made the answer: who failed before, and what was left out.
+    pub fn remarks(&self) -> Vec<(&'static str, String)> {
+        let mut remarks = Vec::new();
+        let failures = self.failures();
+        if !failures.is_empty() {
+            remarks.push((FAILED_HEADER, failures));
+        }
+        if !self.dropped.is_empty() {
+            remarks.push((headers::DROPPED_HEADER, self.dropped.join(", ")));
+        }
+        remarks
+    }
+
+    /// Who failed and how, in order: `openai;503, claude;no-answer`; empty when nobody did.
+    pub fn failures(&self) -> String {
+        let failures: Vec<_> = self.attempts.iter().filter_map(|attempt| self.remark(attempt)).collect();
+        failures.join(", ")
+    }
+
+    /// How an attempt failed: `openai;503`, or `openai;no-answer` for one that was cut off or never reached it.
+    fn remark(&self, attempt: &AttemptRecord) -> Option<String> {
+        let target = self.model.targets.get(attempt.target)?;
+        let provider = &target.provider.name;
+        match attempt.status {
+            Some(status) if status < 400 => None,
+            Some(status) => Some(format!("{provider};{status}")),
+            None => Some(format!("{provider};no-answer")),
+        }
+    }
+
+    /// The provider that answered, or was asked last.
+    pub fn provider(&self) -> Option<&str> {
+        let target = self.model.targets.get(self.attempts.last()?.target)?;
+        Some(&target.provider.name)
+    }
+
+    /// What the answer has used, as far as its provider has told.
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// The last attempt was answered with a failure that its status did not tell.
+    pub fn failed(&mut self, failure: &Failure) {
+        self.answered(failure.status);
+    }
+
+    /// The body may be forgotten: an answer has begun, so there will be no other attempt.
+    pub fn settle(&mut self, usage: Option<Usage>) {
+        self.body = None;
+        self.prepared = None;
+        if usage.is_some() {
+            self.usage = usage;
+        }
+    }
+}
+
+/// The failure behind a response that Envoy made itself, by its status.
+pub fn gateway_failure(status: u16, max_body_bytes: u32) -> Failure {
+    match status {
+        413 => too_large(max_body_bytes),
+        504 => Failure::provider(504, "No provider answered in time.").code("provider_timeout"),
+        500 => Failure::provider(502, "The provider's answer was larger than the gateway holds.")
+            .code("provider_answer_too_large"),
+        502 | 503 => Failure::provider(status, "No provider could be reached.").code("provider_unreachable"),
+        400..=499 => Failure::invalid("The gateway could not take the request.", None).code("bad_request"),
+        _ => Failure::provider(503, "The gateway could not serve the request."),
+    }
+}
+
+pub(crate) fn too_large(max_body_bytes: u32) -> Failure {
+    let message = format!("The request's body is larger than {max_body_bytes} bytes.");
+    Failure { status: 413, kind: Kind::TooLarge, ..Failure::invalid(message, None) }.code("request_too_large")
+}

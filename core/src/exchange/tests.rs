@@ -1,0 +1,179 @@
+//! Exchanges told as stories: who is asked, what each one gets, and what the client is told.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::policy;
+
+const NOW: u64 = 1_700_000_000;
+
+fn plan(targets: &Value, unsupported: &str) -> Arc<Plan> {
+    let provider = |dialect: &str, env: &str| json!({"dialect": dialect, "endpoint": format!("https://{env}.test/base"), "credential": {"env": env}});
+    let document = json!({
+        "version": 1,
+        "providers": {"openai": provider("openai", "o"), "claude": provider("anthropic", "c"), "gemini": provider("gemini", "g")},
+        "models": {"chat": {"targets": targets, "unsupported": unsupported}},
+        "callers": {"anonymous": "allow"},
+    });
+    Arc::new(
+        policy::load(document.to_string().as_bytes(), &|name| Some(format!("key-{name}"))).expect("is good"),
+    )
+}
+
+fn everyone() -> Value {
+    json!([
+        {"provider": "openai", "model": "gpt-4o"},
+        {"provider": "claude", "model": "claude-sonnet-4-5"},
+        {"provider": "gemini", "model": "gemini-2.5-flash"},
+    ])
+}
+
+fn open_with(plan: &Arc<Plan>, body: &Value, more: &[(&str, &str)]) -> Result<Exchange, Reply> {
+    let own =
+        [(":method", "POST"), (":path", "/v1/chat/completions?x=1"), ("authorization", "Bearer client-key")];
+    let headers: Vec<_> =
+        own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    open(plan, Head { headers: &headers }, Duration::from_secs(NOW))?.read(body.to_string().into_bytes())
+}
+
+fn hello() -> Value {
+    json!({"model": "chat", "messages": [{"role": "user", "content": "Hello"}]})
+}
+
+fn routing(exchange: &Exchange, name: &str) -> String {
+    exchange.routing().into_iter().find(|(header, _)| *header == name).expect("is there").1
+}
+
+#[test]
+fn each_attempt_carries_its_own_credential_and_nothing_of_another() {
+    let client = [
+        ("x-sluice-route", "elsewhere"),
+        ("openai-organization", "org"),
+        ("openai-beta", "b"),
+        ("cookie", "c"),
+        ("x-api-key", "client-key"),
+    ];
+    let mut exchange = open_with(&plan(&everyone(), "refuse"), &hello(), &client).expect("opens");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-model-chat");
+    assert_eq!(routing(&exchange, "x-envoy-max-retries"), "2");
+    for (provider, authority, path, credential) in [
+        ("openai", "o.test", "/base/chat/completions", ("authorization", "Bearer key-o")),
+        ("claude", "c.test", "/base/v1/messages", ("x-api-key", "key-c")),
+        (
+            "gemini",
+            "g.test",
+            "/base/v1beta/models/gemini-2.5-flash:generateContent",
+            ("x-goog-api-key", "key-g"),
+        ),
+    ] {
+        let (request, _) = exchange.attempt(provider, 1).expect("can be asked");
+        let values = |name: &str| -> Vec<&str> {
+            request
+                .headers
+                .iter()
+                .filter(|(header, _)| header == name)
+                .map(|(_, value)| value.as_str())
+                .collect()
+        };
+        assert_eq!(values(":authority"), [authority]);
+        assert_eq!(values(":path"), [path]);
+        assert_eq!(values("content-length"), [request.body.len().to_string()]);
+        assert_eq!(values(credential.0), [credential.1]);
+        let credentials = request.headers.iter().filter(|(_, value)| value.contains("key"));
+        assert_eq!(credentials.count(), 1, "{:?}", request.headers);
+        assert!(!request.headers.iter().any(|(name, _)| is_internal(name)), "{:?}", request.headers);
+        assert_eq!(values("openai-beta"), if provider == "openai" { vec!["b"] } else { vec![] });
+        assert!(values("openai-organization").is_empty() && values("cookie").is_empty());
+    }
+}
+
+#[test]
+fn a_target_that_can_not_serve_is_left_out() {
+    let plan = plan(&everyone(), "refuse");
+    let two = json!({"model": "chat", "n": 2, "messages": [{"role": "user", "content": "Hello"}]});
+    // openai can, claude can't: the run ends before it.
+    let exchange = open_with(&plan, &two, &[]).expect("opens");
+    assert_eq!(routing(&exchange, "x-envoy-max-retries"), "0");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-model-chat");
+
+    let claude_first = super::tests::plan(&json!([everyone()[1], everyone()[2], everyone()[0]]), "refuse");
+    let exchange = open_with(&claude_first, &two, &[]).expect("opens");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-model/2-chat");
+    assert_eq!(routing(&exchange, "x-envoy-max-retries"), "1");
+
+    let claude_only = super::tests::plan(&json!([everyone()[1]]), "refuse");
+    let reply = open_with(&claude_only, &two, &[]).expect_err("nobody can");
+    let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    assert_eq!((reply.status, &body["error"]["param"]), (400, &json!("n")));
+}
+
+#[test]
+fn what_was_left_out_and_who_failed_is_said() {
+    let seeded = json!({"model": "chat", "seed": 7, "messages": [{"role": "user", "content": "Hello"}]});
+    let mut exchange = open_with(&plan(&everyone(), "drop"), &seeded, &[]).expect("opens");
+    let (_, attempt) = exchange.attempt("openai", 1).expect("can be asked");
+    assert!(
+        exchange.remarks().contains(&("x-sluice-failed", "openai;no-answer".to_owned())),
+        "it has not answered yet"
+    );
+    assert!(matches!(attempt.headers(&mut exchange, 529, "", NOW), Step::Pass(503)), "a retry follows");
+    let (_, attempt) = exchange.attempt("claude", 1).expect("can be asked");
+    assert!(matches!(attempt.headers(&mut exchange, 200, "application/json", NOW), Step::Whole));
+    let remarks = exchange.remarks();
+    assert!(remarks.contains(&("x-sluice-failed", "openai;529".to_owned())), "{remarks:?}");
+    assert!(remarks.contains(&("x-sluice-dropped", "seed".to_owned())), "{remarks:?}");
+}
+
+#[test]
+fn the_last_failure_reaches_the_client_in_its_own_dialect() {
+    let mut exchange =
+        open_with(&plan(&json!([everyone()[0], everyone()[1]]), "refuse"), &hello(), &[]).expect("opens");
+    let (_, first) = exchange.attempt("openai", 1).expect("can be asked");
+    assert!(
+        matches!(first.headers(&mut exchange, 401, "", NOW), Step::Pass(502)),
+        "the next may have a better key"
+    );
+    let (_, last) = exchange.attempt("claude", 1).expect("can be asked");
+    assert!(matches!(last.headers(&mut exchange, 529, "application/json", NOW), Step::Whole));
+    let body = br#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+    let reply = last.whole(&mut exchange, 529, body, NOW).expect("is rewritten");
+    let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    assert_eq!((reply.status, &body["error"]["message"]), (503, &json!("Overloaded")));
+    assert_eq!(exchange.failures(), "openai;401, claude;529");
+}
+
+#[test]
+fn an_endpoint_that_is_no_target_is_the_operators_fault() {
+    let mut exchange = open_with(&plan(&json!([everyone()[0]]), "refuse"), &hello(), &[]).expect("opens");
+    let failure = exchange.attempt("gemini", 1).expect_err("is no target");
+    assert_eq!((failure.blame, failure.status), (crate::failure::Blame::Operator, 500));
+}
+
+#[test]
+fn what_is_not_there_and_who_is_not_known_is_told() {
+    let plan = plan(&everyone(), "refuse");
+    let head = |path: &str, key: [&str; 2]| {
+        let headers =
+            [(":method", "GET"), (":path", path), ("authorization", key[0]), ("authorization", key[1])];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        open(&plan, Head { headers: &headers }, Duration::from_secs(NOW)).expect_err("is refused").status
+    };
+    assert_eq!(head("/v1/nothing", ["Bearer a", "Bearer a"]), 404);
+    assert_eq!(head("/v1/nothing", ["Bearer a", "Bearer b"]), 401);
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused() {
+    let document = json!({
+        "version": 1,
+        "listen": {"max_body_bytes": 1024},
+        "providers": {"o": {"dialect": "openai", "endpoint": "http://o", "credential": "none"}},
+        "models": {"chat": {"targets": [{"provider": "o", "model": "m"}]}},
+        "callers": {"anonymous": "allow"},
+    });
+    let plan = Arc::new(policy::load(document.to_string().as_bytes(), &|_| None).expect("is good"));
+    let long = json!({"model": "chat", "messages": [{"role": "user", "content": "x".repeat(1024)}]});
+    assert_eq!(open_with(&plan, &long, &[]).expect_err("is too long").status, 413);
+}

@@ -1,0 +1,90 @@
+//! A JSON value that is carried as it stands, with its depth bounded.
+
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// How the error of a value begins that is nested too deeply.
+pub(super) const TOO_DEEP: &str = "nested more than";
+
+/// A JSON value, byte for byte.
+#[derive(Clone, Copy, Debug)]
+pub struct Raw<'a>(&'a RawValue);
+
+impl<'a> Raw<'a> {
+    /// How deep arrays and objects may be nested in each other. The JSON parser bounds what it takes apart; what it
+    /// skips over, as here, it would follow to any depth, and whoever reads it next might not survive that.
+    pub const MAX_DEPTH: usize = 128;
+
+    /// The value's text.
+    pub fn get(self) -> &'a str {
+        self.0.get()
+    }
+
+    /// Reads the value as something definite.
+    pub fn read<T: Deserialize<'a>>(self) -> Result<T, super::Fault> {
+        super::read(self.get().as_bytes())
+    }
+}
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = <&RawValue>::deserialize(deserializer)?;
+        match depth(value.get()) <= Self::MAX_DEPTH {
+            true => Ok(Self(value)),
+            false => Err(D::Error::custom(format_args!("{TOO_DEEP} {} levels deep", Self::MAX_DEPTH))),
+        }
+    }
+}
+
+/// A JSON object, byte for byte.
+#[derive(Clone, Copy, Debug)]
+pub struct RawObject<'a>(Raw<'a>);
+
+impl<'a> From<RawObject<'a>> for Raw<'a> {
+    fn from(object: RawObject<'a>) -> Self {
+        object.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Raw::deserialize(deserializer)?;
+        match value.get().starts_with('{') {
+            true => Ok(Self(value)),
+            false => Err(D::Error::custom("invalid type: expected an object")),
+        }
+    }
+}
+
+/// How deep well-formed JSON text is nested.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}

@@ -1,0 +1,12 @@
+//! Every decision of the Sluice AI gateway: bytes, the time and the environment come in, what to do comes out.
+#![forbid(unsafe_code)]
+
+pub mod conversation;
+pub mod dialect;
+pub mod exchange;
+pub mod failure;
+pub mod identity;
+mod json;
+pub mod policy;
+pub mod stream;
+pub mod usage;

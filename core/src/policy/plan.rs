@@ -1,0 +1,255 @@
+//! The policy as compiled: what requests are decided by, with every reference resolved.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+
+use super::Faults;
+use super::document::{Credential, Document, Listen, ModelEntry, ProviderEntry, Unsupported};
+use crate::dialect::ProviderDialect;
+use crate::identity::Callers;
+
+/// A compiled policy.
+#[derive(Debug)]
+pub struct Plan {
+    pub listen: Listen,
+    pub callers: Callers,
+    providers: HashMap<String, Arc<Provider>>,
+    models: HashMap<String, Arc<Model>>,
+}
+
+/// A vendor's API at one address, with the credential that it asks for.
+#[derive(Debug)]
+pub struct Provider {
+    pub name: String,
+    pub dialect: ProviderDialect,
+    pub endpoint: Endpoint,
+    pub authentication: Option<Authentication>,
+    pub connect_timeout: Duration,
+}
+
+/// Where a provider's API is: `http` or `https`, host, port and the path before the API's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    pub tls: bool,
+    /// Without the brackets of an IPv6 address.
+    pub host: String,
+    pub port: u16,
+    /// As the `:authority` of requests: without the scheme's own port.
+    pub authority: String,
+    /// Without a slash at its end; empty for the root.
+    pub path: String,
+}
+
+/// The header that carries a provider's credential.
+#[derive(Debug)]
+pub struct Authentication {
+    pub header: &'static str,
+    pub value: Secret,
+}
+
+/// Text that no log, error or dump shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// A model under the name that clients send.
+#[derive(Debug)]
+pub struct Model {
+    pub name: String,
+    /// In the order in which they are tried; never empty.
+    pub targets: Vec<Target>,
+    pub unsupported: Unsupported,
+    pub default_max_tokens: Option<u32>,
+    pub timeouts: Timeouts,
+}
+
+/// One place that can answer for a model.
+#[derive(Debug)]
+pub struct Target {
+    pub provider: Arc<Provider>,
+    /// 1 where the provider stands for the first time in this model's targets, 2 for the second time, and so on.
+    pub occurrence: u32,
+    /// The provider's own name of the model.
+    pub model: String,
+}
+
+/// How long a model's attempts may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Until an answer begins.
+    pub attempt: Duration,
+    /// Between two parts of an answer.
+    pub idle: Duration,
+}
+
+impl Plan {
+    /// The model of this name.
+    pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
+        self.models.get(name)
+    }
+
+    /// All models, in no order.
+    pub fn models(&self) -> impl Iterator<Item = &Arc<Model>> {
+        self.models.values()
+    }
+
+    /// All providers, in no order.
+    pub fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        self.providers.values()
+    }
+}
+
+impl Model {
+    /// The cluster that Envoy routes to when the first target to be tried is the one at this position: the aggregate of
+    /// the clusters of that target and of those behind it.
+    pub fn route(&self, first: usize) -> String {
+        match first {
+            0 => format!("sluice-model-{}", self.name),
+            // The number stands before the name, as a name may have any character.
+            first => format!("sluice-model/{}-{}", first + 1, self.name),
+        }
+    }
+
+    /// The target of this provider's n-th occurrence.
+    pub fn target(&self, provider: &str, occurrence: u32) -> Option<&Target> {
+        self.targets.iter().find(|target| target.provider.name == provider && target.occurrence == occurrence)
+    }
+}
+
+impl Target {
+    /// The cluster that Envoy sends this target's attempts to.
+    pub fn cluster(&self) -> String {
+        match self.occurrence {
+            1 => format!("sluice-provider-{}", self.provider.name),
+            // A name has no slash, so this is no other provider's first occurrence.
+            occurrence => format!("sluice-provider-{}/{occurrence}", self.provider.name),
+        }
+    }
+}
+
+impl Secret {
+    pub(crate) fn new(value: String) -> Self {
+        Self(value)
+    }
+
+    /// The text itself, for the one header that it belongs in.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Endpoint {
+    /// Reads an address; the error completes the sentence "`address` …".
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let uri: Uri = text.parse().map_err(|error| format!("is not a URL: {error}"))?;
+        let tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err("has to begin with https:// or http://".to_owned()),
+        };
+        let authority = uri.authority().ok_or("has no host")?;
+        if authority.as_str().contains('@') {
+            return Err("must not hold a user or password; use `credential`".to_owned());
+        }
+        if uri.query().is_some() || text.contains('#') {
+            return Err("must not have a query or fragment".to_owned());
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        if host.is_empty() {
+            return Err("has no host".to_owned());
+        }
+        let own_port = if tls { 443 } else { 80 };
+        let port = match authority.as_str().strip_prefix(authority.host()).unwrap_or_default() {
+            "" => own_port,
+            port => port
+                .strip_prefix(':')
+                .and_then(|port| port.parse::<u16>().ok())
+                .filter(|port| *port != 0)
+                .ok_or("has no valid port")?,
+        };
+        let authority = match port == own_port {
+            true => authority.host().to_owned(),
+            false => format!("{}:{port}", authority.host()),
+        };
+        let path = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { tls, host: host.to_owned(), port, authority, path })
+    }
+}
+
+/// Compiles a document; the plan is there when the faults that are noted are of credentials only.
+pub(super) fn compile(
+    document: &Document,
+    environment: &dyn Fn(&str) -> Option<String>,
+    faults: &mut Faults,
+) -> Option<Plan> {
+    let mut providers = HashMap::new();
+    for entry in &document.providers {
+        let authentication = authenticate(entry, environment, faults);
+        let provider = Provider {
+            name: entry.name.clone(),
+            dialect: entry.dialect,
+            endpoint: entry.endpoint.clone(),
+            authentication,
+            connect_timeout: entry.connect_timeout,
+        };
+        providers.insert(entry.name.clone(), Arc::new(provider));
+    }
+    let models = document
+        .models
+        .iter()
+        .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers)?))))
+        .collect::<Option<_>>()?;
+    let callers = Callers::new(document.anonymous, &document.keys);
+    Some(Plan { listen: document.listen.clone(), callers, providers, models })
+}
+
+fn authenticate(
+    entry: &ProviderEntry,
+    environment: &dyn Fn(&str) -> Option<String>,
+    faults: &mut Faults,
+) -> Option<Authentication> {
+    let Credential::Environment(variable) = &entry.credential else { return None };
+    let path = || format!("providers.{}.credential.env", entry.name);
+    let value = environment(variable).unwrap_or_default();
+    let value = value.trim();
+    if value.is_empty() {
+        faults.add(path(), format!("the environment variable {variable} is not set"));
+        return None;
+    }
+    if !value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        faults.add(path(), format!("the environment variable {variable} holds what no header can carry"));
+        return None;
+    }
+    Some(entry.dialect.authentication(value))
+}
+
+fn resolve(entry: &ModelEntry, providers: &HashMap<String, Arc<Provider>>) -> Option<Model> {
+    let mut occurrences: HashMap<&str, u32> = HashMap::new();
+    let mut targets = Vec::with_capacity(entry.targets.len());
+    for target in &entry.targets {
+        let provider = providers.get(&target.provider)?;
+        let occurrence = occurrences.entry(&target.provider).or_default();
+        *occurrence += 1;
+        targets.push(Target {
+            provider: Arc::clone(provider),
+            occurrence: *occurrence,
+            model: target.model.clone(),
+        });
+    }
+    Some(Model {
+        name: entry.name.clone(),
+        targets,
+        unsupported: entry.unsupported,
+        default_max_tokens: entry.default_max_tokens,
+        timeouts: Timeouts { attempt: entry.attempt_timeout, idle: entry.idle_timeout },
+    })
+}

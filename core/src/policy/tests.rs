@@ -1,0 +1,202 @@
+//! Documents good and bad, in each of their three forms.
+
+use std::collections::BTreeMap;
+
+use prost::Message as _;
+use prost_types::value::Kind;
+use serde_json::{Value, json};
+
+use super::*;
+
+const GOOD: &str = r#"
+version: 1
+providers:
+  openai: {dialect: openai, endpoint: "https://api.openai.com/v1/", credential: {env: OPENAI_API_KEY}}
+  local: {dialect: openai, endpoint: "http://[::1]:8000", credential: none, connect_timeout: 250ms}
+models:
+  gpt-4o:
+    targets:
+      - {provider: openai, model: gpt-4o-2024-11-20}
+      - {provider: local, model: llama}
+      - {provider: openai, model: gpt-4o-mini}
+    attempt_timeout: 1m 30s
+callers:
+  keys: [{id: a, sha256: "0101010101010101010101010101010101010101010101010101010101010101", expires: "2027-01-01T00:00:00Z"}]
+"#;
+
+fn environment(name: &str) -> Option<String> {
+    (name == "OPENAI_API_KEY").then(|| " sk-secret\n".to_owned())
+}
+
+fn faults(document: &str) -> Vec<String> {
+    let error = load(document.as_bytes(), &environment).expect_err("has faults");
+    error.0.iter().map(|fault| format!("{}: {}", fault.path, fault.message)).collect()
+}
+
+/// The same document as Envoy hands over a `google.protobuf.Struct`.
+fn to_struct(value: &Value) -> prost_types::Value {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(value) => Kind::BoolValue(*value),
+        Value::Number(value) => Kind::NumberValue(value.as_f64().expect("a double")),
+        Value::String(value) => Kind::StringValue(value.clone()),
+        Value::Array(items) => {
+            Kind::ListValue(prost_types::ListValue { values: items.iter().map(to_struct).collect() })
+        }
+        Value::Object(fields) => Kind::StructValue(prost_types::Struct {
+            fields: fields
+                .iter()
+                .map(|(name, value)| (name.clone(), to_struct(value)))
+                .collect::<BTreeMap<_, _>>(),
+        }),
+    };
+    prost_types::Value { kind: Some(kind) }
+}
+
+#[test]
+fn a_document_becomes_a_plan() {
+    let plan = load(GOOD.as_bytes(), &environment).expect("is good");
+    let model = plan.model("gpt-4o").expect("is there");
+    let targets: Vec<_> = model
+        .targets
+        .iter()
+        .map(|target| (target.cluster(), target.model.as_str(), target.occurrence))
+        .collect();
+    assert_eq!(
+        targets,
+        [
+            ("sluice-provider-openai".to_owned(), "gpt-4o-2024-11-20", 1),
+            ("sluice-provider-local".to_owned(), "llama", 1),
+            ("sluice-provider-openai/2".to_owned(), "gpt-4o-mini", 2),
+        ]
+    );
+    assert_eq!(model.timeouts.attempt.as_secs(), 90);
+    let openai = &model.targets[0].provider;
+    assert_eq!(openai.endpoint.authority, "api.openai.com");
+    assert_eq!(
+        (openai.endpoint.port, openai.endpoint.path.as_str(), openai.endpoint.tls),
+        (443, "/v1", true)
+    );
+    let authentication = openai.authentication.as_ref().expect("has a credential");
+    assert_eq!((authentication.header, authentication.value.expose()), ("authorization", "Bearer sk-secret"));
+    let local = &model.targets[1].provider;
+    assert_eq!((local.endpoint.host.as_str(), local.endpoint.authority.as_str()), ("::1", "[::1]:8000"));
+}
+
+#[test]
+fn every_form_of_a_document_is_read_alike() {
+    let yaml = load(GOOD.as_bytes(), &environment).expect("YAML");
+    let value: Value = serde_saphyr::from_str(GOOD).expect("reads");
+    let json = load(value.to_string().as_bytes(), &environment).expect("JSON");
+    let Some(Kind::StructValue(message)) = to_struct(&value).kind else { panic!("a struct") };
+    let protobuf = load(&message.encode_to_vec(), &environment).expect("a struct");
+    let shown = |plan: &Plan| format!("{:?} {:?}", plan.listen, plan.model("gpt-4o"));
+    assert_eq!(shown(&yaml), shown(&json));
+    assert_eq!(shown(&yaml), shown(&protobuf));
+}
+
+#[test]
+fn a_plan_shows_no_credential() {
+    let plan = load(GOOD.as_bytes(), &environment).expect("is good");
+    assert!(!format!("{plan:?}").contains("sk-secret"));
+}
+
+#[test]
+fn all_faults_are_told_at_once_with_their_paths() {
+    let document = json!({
+        "version": 2,
+        "listen": {"address": "localhost", "port": 70000, "ports": 1},
+        "providers": {
+            "a b": {"dialect": "openai", "endpoint": "https://h", "credential": "none"},
+            "claude": {"dialect": "antropic", "endpoint": "ftp://h"},
+            "leaky": {"dialect": "gemini", "endpoint": "https://user:hunter2@h/?q=1", "credential": "sk-in-the-file"},
+            "unset": {"dialect": "gemini", "endpoint": "https://h", "credential": {"env": "NOT_SET"}},
+            "later": {"dialect": "bedrock", "endpoint": "https://h", "region": "eu", "credential": {"aws_env": true}},
+        },
+        "models": {
+            "m": {"targets": [{"provider": "nobody", "model": "x"}, {"provider": "unset", "modle": "x"}]},
+            "empty": {"targets": []},
+            "late": {"targets": [{"provider": "unset", "model": "x"}], "strategy": "cheapest"},
+        },
+        "callers": {"keys": [{"id": "k", "sha256": "abc"}], "jwt": {"user": "sub"}},
+        "limits": [{"name": "n"}],
+        "guards": [],
+        "colour": "red",
+    });
+    let found = faults(&document.to_string());
+    let expected = [
+        "version: has to lie between 1 and 1",
+        "listen.address: `localhost` is not an IP address",
+        "listen.port: has to lie between 0 and 65535",
+        "listen.ports: is not a field of the policy document",
+        "providers.a b: a provider's name has 1 to 64 letters, digits, `-`, `_` or `.`",
+        "providers.claude.dialect: is `antropic`, but has to be one of `openai`, `anthropic`, `gemini`",
+        "providers.claude.endpoint: `ftp://h` has to begin with https:// or http://",
+        "providers.claude.credential: is missing",
+        "providers.leaky.endpoint: `h/?q=1` must not hold a user or password; use `credential`",
+        "providers.leaky.credential: has to be `none` or name an environment variable: {env: NAME}",
+        "providers.later.dialect: is not yet supported by this version",
+        "providers.later.region: is not yet supported by this version",
+        "providers.later.credential.aws_env: is not yet supported by this version",
+        "models.m.targets[0].provider: there is no provider `nobody`",
+        "models.m.targets[1].model: is missing",
+        "models.m.targets[1].modle: is not a field of the policy document",
+        "models.empty.targets: needs at least one target",
+        "models.late.strategy: is not yet supported by this version",
+        "callers.jwt: is not yet supported by this version",
+        "callers.keys[0].sha256: has to be the SHA-256 of the key, 64 hexadecimal digits",
+        "limits: is not yet supported by this version",
+        "colour: is not a field of the policy document",
+        "providers.unset.credential.env: the environment variable NOT_SET is not set",
+    ];
+    for fault in expected {
+        assert!(found.iter().any(|found| found == fault), "`{fault}` is not among\n{}", found.join("\n"));
+    }
+    assert_eq!(found.len(), expected.len(), "{}", found.join("\n"));
+    assert!(!found.join(" ").contains("sk-in-the-file") && !found.join(" ").contains("hunter2"));
+}
+
+#[test]
+fn what_is_no_document_is_said_to_be_none() {
+    assert!(faults("[]")[0].contains("expected a map, found a list"));
+    assert!(faults("version: 1\nversion: 1")[0].contains("not YAML"));
+    assert!(faults("{\"version\": 1, \"version\": 1}")[0].contains("twice"));
+    assert!(load(b"\xff\xfe", &environment).expect_err("is none").0[0].message.contains("UTF-8"));
+    assert!(faults("a: &a [*a]").len() == 1);
+}
+
+#[test]
+fn addresses_are_read_or_refused() {
+    for (address, reason) in [
+        ("https://", "is not a URL"),
+        ("api.openai.com", "has to begin with"),
+        ("https://h:0", "no valid port"),
+        ("https://h:99999", "no valid port"),
+        ("https://h/v1#f", "query or fragment"),
+        ("https://h/v1?x", "query or fragment"),
+        ("https://:443", "no"),
+    ] {
+        let error = Endpoint::parse(address).expect_err(address);
+        assert!(error.contains(reason), "{address}: {error}");
+    }
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = load(&bytes, &environment);
+        }
+
+        #[test]
+        fn no_slip_in_a_good_document_makes_it_panic(at in 0..GOOD.len(), byte in 0_u8..128) {
+            let mut bytes = GOOD.as_bytes().to_vec();
+            bytes[at] = byte;
+            let _ = load(&bytes, &environment);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Bytes of a stream as they come, cut anywhere, become events.
+
+pub mod sse;
