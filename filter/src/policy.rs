@@ -1,0 +1,199 @@
+//! The policy filter: opens exchanges with the client's requests, and gives Envoy's own answers the client's dialect.
+
+use std::sync::Arc;
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
+use sluice_core::dialect::ClientDialect;
+use sluice_core::exchange::{self, Exchange, Head, Opening, PROVIDER_HEADER, Reply};
+use sluice_core::failure::Failure;
+use sluice_core::policy::Plan;
+
+use crate::exchanges::Parked;
+use crate::{host, metrics};
+
+/// One stream of the listener.
+pub struct PolicyFilter {
+    plan: Arc<Plan>,
+    started: std::time::Duration,
+    state: State,
+    /// The status that the client got.
+    status: u16,
+    /// Whether the response is of Envoy's own making, and is held to be rewritten.
+    rewriting: bool,
+}
+
+enum State {
+    New,
+    /// The body is coming.
+    Reading(Opening),
+    /// Providers are at work.
+    Serving(Parked),
+    /// The filter has answered itself.
+    Replied,
+}
+
+impl PolicyFilter {
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { plan, started: host::now(), state: State::New, status: 0, rewriting: false }
+    }
+
+    fn reply(&mut self, reply: &Reply) -> Action {
+        self.state = State::Replied;
+        self.status = reply.status;
+        let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        if let Err(host::Refused(status)) = host::reply(reply.status, headers, &reply.body) {
+            host::log(LogLevel::Error, &format!("a reply could not be sent (status {status})"));
+        }
+        Action::Pause
+    }
+
+    fn open(&mut self) -> Result<Opening, Reply> {
+        let unreadable = |host::Refused(_)| self.broken("The request's headers can't be read.");
+        let headers = host::headers(MapType::HttpRequestHeaders).map_err(unreadable)?;
+        let opening = exchange::open(&self.plan, Head { headers: &headers }, self.started)?;
+        // What only we and Envoy may say is taken from the client before anything reads it.
+        for (name, _) in headers.iter().filter(|(name, _)| exchange::is_internal(name)) {
+            let _ = host::remove_header(MapType::HttpRequestHeaders, name);
+        }
+        Ok(opening)
+    }
+
+    /// The body is whole: hands the request over to the providers.
+    fn serve(&mut self, size: usize) -> Action {
+        let State::Reading(opening) = std::mem::replace(&mut self.state, State::New) else {
+            return Action::Pause;
+        };
+        let served = host::buffer(BufferType::HttpRequestBody, 0, size)
+            .map_err(|host::Refused(_)| self.broken("The request's body can't be read."))
+            .and_then(|body| opening.read(body))
+            .and_then(|exchange| {
+                Self::route(exchange, size)
+                    .map_err(|host::Refused(_)| self.broken("The request can't be routed."))
+            });
+        match served {
+            Ok(parked) => {
+                self.state = State::Serving(parked);
+                Action::Continue
+            }
+            Err(reply) => self.reply(&reply),
+        }
+    }
+
+    /// Leaves the exchange to the provider filters. Each makes its own body, so none is sent on from here: Envoy has
+    /// nothing to keep for retries, and no provider can get what was not made for it.
+    fn route(exchange: Exchange, size: usize) -> Result<Parked, host::Refused> {
+        host::set_property("sluice_model", &exchange.model.name)?;
+        if let Some(caller) = &exchange.caller {
+            host::set_property("sluice_caller", &caller.id)?;
+            host::set_property("sluice_team", caller.team.as_deref().unwrap_or_default())?;
+        }
+        for (name, value) in exchange.routing() {
+            host::set_header(MapType::HttpRequestHeaders, name, &value)?;
+        }
+        host::remove_header(MapType::HttpRequestHeaders, "content-length")?;
+        host::set_buffer(BufferType::HttpRequestBody, 0, size, &[])?;
+        Parked::new(exchange)
+    }
+
+    fn client(&self) -> ClientDialect {
+        match &self.state {
+            State::Reading(opening) => opening.client(),
+            State::Serving(parked) => parked.exchange.borrow().client,
+            State::New | State::Replied => ClientDialect::OpenAiChat,
+        }
+    }
+
+    fn broken(&self, message: &'static str) -> Reply {
+        Reply::failure(self.client(), &Failure::operator(message))
+    }
+
+    /// Gives a response of Envoy's own making the form of a failure in the client's dialect. Its body is on its way:
+    /// nothing else can be put in its place before that.
+    fn rewrite(&mut self, status: u16) -> Result<(), host::Refused> {
+        let failure = exchange::gateway_failure(status, self.plan.listen.max_body_bytes);
+        let reply = Reply::failure(self.client(), &failure);
+        self.status = reply.status;
+        let response = MapType::HttpResponseHeaders;
+        host::set_header(response, ":status", &reply.status.to_string())?;
+        host::remove_header(response, "content-length")?;
+        for (name, value) in &reply.headers {
+            host::set_header(response, name, value)?;
+        }
+        host::set_buffer(BufferType::HttpResponseBody, 0, usize::MAX, &reply.body)
+    }
+
+    fn remark(&self) {
+        let State::Serving(parked) = &self.state else { return };
+        let exchange = parked.exchange.borrow();
+        for (name, value) in exchange.remarks() {
+            let _ = host::set_header(MapType::HttpResponseHeaders, name, &value);
+        }
+    }
+}
+
+impl Context for PolicyFilter {}
+
+impl HttpContext for PolicyFilter {
+    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        match self.open() {
+            Ok(opening) => self.state = State::Reading(opening),
+            Err(reply) => return self.reply(&reply),
+        }
+        match end_of_stream {
+            true => self.serve(0),
+            false => Action::Pause,
+        }
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        match end_of_stream {
+            true => self.serve(size),
+            false => Action::Pause,
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.serve(usize::MAX)
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        if matches!(self.state, State::Replied) {
+            return Action::Continue;
+        }
+        let response = MapType::HttpResponseHeaders;
+        let status = host::header(response, ":status").ok().flatten();
+        self.status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
+        self.remark();
+        // A provider's answer bears its name; without one, Envoy has made the response itself.
+        let unnamed = matches!(host::header(response, PROVIDER_HEADER), Ok(None));
+        self.rewriting = unnamed && !end_of_stream;
+        match self.rewriting {
+            true => Action::Pause,
+            false => Action::Continue,
+        }
+    }
+
+    fn on_http_response_body(&mut self, _: usize, end_of_stream: bool) -> Action {
+        if self.rewriting && !end_of_stream {
+            return Action::Pause;
+        }
+        if self.rewriting && self.rewrite(self.status).is_err() {
+            host::log(LogLevel::Error, "a response of Envoy's own could not be rewritten");
+        }
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        let State::Serving(parked) = &self.state else { return };
+        let exchange = parked.exchange.borrow();
+        let elapsed = host::now().saturating_sub(self.started);
+        metrics::count(&exchange, self.status, elapsed);
+        let _ = host::set_property("sluice_provider", exchange.provider().unwrap_or_default());
+        let _ = host::set_property("sluice_failed", &exchange.failures());
+        if let Some(usage) = exchange.usage() {
+            let _ = host::set_property("sluice_input_tokens", &usage.input.to_string());
+            let _ = host::set_property("sluice_output_tokens", &usage.output.to_string());
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The provider filter: makes each attempt's request, and gives its response the client's dialect.
+
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
+use sluice_core::dialect::ClientDialect;
+use sluice_core::exchange::{Attempt, Held, PROVIDER_HEADER, Reply, Step, StreamAnswer};
+use sluice_core::failure::Failure;
+
+use crate::exchanges::{self, Shared};
+use crate::host;
+
+/// One attempt.
+#[derive(Default)]
+pub struct ProviderFilter {
+    exchange: Option<Shared>,
+    attempt: Option<Attempt>,
+    request: Option<std::sync::Arc<Vec<u8>>>,
+    response: Response,
+}
+
+#[derive(Default)]
+enum Response {
+    /// Its headers have not come, or it goes on as it is.
+    #[default]
+    Passing,
+    /// Held until it is whole.
+    Whole {
+        status: u16,
+    },
+    /// Held until its first event; the client's bytes so far.
+    Waiting {
+        stream: Box<StreamAnswer>,
+        taken: usize,
+        out: Vec<u8>,
+    },
+    Streaming {
+        stream: Box<StreamAnswer>,
+        out: Vec<u8>,
+    },
+    /// It has been replaced: nothing else of it goes on.
+    Replaced,
+}
+
+const METADATA: [&str; 4] = ["xds", "upstream_host_metadata", "filter_metadata", "sluice"];
+
+fn target_of_endpoint() -> Option<(String, u32)> {
+    let [xds, metadata, filters, sluice] = METADATA;
+    let provider = host::text_property(&[xds, metadata, filters, sluice, "provider"])?;
+    let occurrence = host::text_property(&[xds, metadata, filters, sluice, "occurrence"])?.parse().ok()?;
+    Some((provider, occurrence))
+}
+
+fn now() -> u64 {
+    host::now().as_secs()
+}
+
+impl ProviderFilter {
+    fn begin(&mut self) -> Result<(), Failure> {
+        let exchange = exchanges::current().ok_or_else(|| {
+            Failure::operator(
+                "The provider filter found no exchange: it has to share its VM with the policy filter.",
+            )
+        })?;
+        let (provider, occurrence) = target_of_endpoint()
+            .ok_or_else(|| Failure::operator("The endpoint's metadata does not name its provider."))?;
+        let (request, attempt) = exchange.borrow_mut().attempt(&provider, occurrence)?;
+        host::set_headers(MapType::HttpRequestHeaders, &request.headers)
+            .map_err(|host::Refused(_)| Failure::operator("The provider's request can't be written."))?;
+        self.request = Some(request.body);
+        self.attempt = Some(attempt);
+        self.exchange = Some(exchange);
+        Ok(())
+    }
+
+    /// Ends the stream with this reply; Envoy makes no other attempt then.
+    fn reply(&mut self, reply: &Reply) -> Action {
+        self.response = Response::Replaced;
+        let provider = self.attempt.as_ref().map_or("none", Attempt::provider);
+        let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers = headers.chain([(PROVIDER_HEADER, provider)]);
+        if let Err(host::Refused(status)) = host::reply(reply.status, headers, &reply.body) {
+            host::log(LogLevel::Error, &format!("a reply could not be sent (status {status})"));
+        }
+        Action::Pause
+    }
+
+    fn send_body(&mut self, size: usize) -> Action {
+        let Some(body) = self.request.take() else { return Action::Continue };
+        match host::set_buffer(BufferType::HttpRequestBody, 0, size, &body) {
+            Ok(()) => Action::Continue,
+            Err(host::Refused(_)) => self.fail("The provider's request can't be written."),
+        }
+    }
+
+    fn fail(&mut self, message: &'static str) -> Action {
+        let client =
+            self.exchange.as_ref().map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client);
+        self.reply(&Reply::failure(client, &Failure::operator(message)))
+    }
+
+    /// Lets the headers go that were held, as they are for the client.
+    ///
+    /// `length`: of the new body; `None` where it stays the provider's own, or has no known length.
+    fn release(
+        &self,
+        status: u16,
+        own: &[(&'static str, String)],
+        length: Length,
+    ) -> Result<(), host::Refused> {
+        let Some(attempt) = &self.attempt else { return Ok(()) };
+        let response = MapType::HttpResponseHeaders;
+        let mut headers = host::headers(response)?;
+        headers.retain(|(name, _)| {
+            let replaced = own.iter().any(|(header, _)| header == name);
+            let length_stays = name != "content-length" || matches!(length, Length::Unchanged);
+            name == ":status" || (attempt.passes(name) && !replaced && length_stays)
+        });
+        for (name, value) in &mut headers {
+            if name == ":status" {
+                *value = status.to_string();
+            }
+        }
+        if let Length::Exactly(length) = length {
+            headers.push(("content-length".to_owned(), length.to_string()));
+        }
+        headers.extend(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        headers.push((PROVIDER_HEADER.to_owned(), attempt.provider().to_owned()));
+        host::set_headers(response, &headers)
+    }
+
+    /// The response is whole.
+    fn finish_whole(&mut self, status: u16, size: usize) -> Result<(), host::Refused> {
+        let (Some(attempt), Some(exchange)) = (&self.attempt, &self.exchange) else { return Ok(()) };
+        let body = host::buffer(BufferType::HttpResponseBody, 0, size)?;
+        match attempt.whole(&mut exchange.borrow_mut(), status, &body, now()) {
+            None => self.release(status, &[], Length::Unchanged)?,
+            Some(reply) => {
+                self.release(reply.status, &reply.headers, Length::Exactly(reply.body.len()))?;
+                host::set_buffer(BufferType::HttpResponseBody, 0, size, &reply.body)?;
+            }
+        }
+        self.response = Response::Passing;
+        Ok(())
+    }
+
+    /// Takes what has come of a stream whose headers are held: `size` bytes, of which `taken` were seen before.
+    fn take_first(&mut self, size: usize, end_of_stream: bool) -> Result<Action, host::Refused> {
+        let Response::Waiting { mut stream, taken, mut out } = std::mem::take(&mut self.response) else {
+            return Ok(Action::Continue);
+        };
+        let chunk = host::buffer(BufferType::HttpResponseBody, taken, size.saturating_sub(taken))?;
+        let unchanged = stream.push(&chunk, &mut out);
+        if end_of_stream {
+            stream.end(&mut out);
+        }
+        match stream.held() {
+            Held::Waiting => {
+                self.response = Response::Waiting { stream, taken: size, out };
+                return Ok(Action::Pause);
+            }
+            Held::Failed(failure) => {
+                let client = self
+                    .exchange
+                    .as_ref()
+                    .map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client);
+                let reply = Reply::failure(client, failure);
+                if let Some(exchange) = &self.exchange {
+                    exchange.borrow_mut().failed(failure);
+                }
+                self.release(reply.status, &reply.headers, Length::Unknown)?;
+                host::set_buffer(BufferType::HttpResponseBody, 0, size, &reply.body)?;
+                self.response = Response::Replaced;
+                return Ok(Action::Continue);
+            }
+            Held::Begun => {}
+        }
+        if let Some(exchange) = &self.exchange {
+            exchange.borrow_mut().settle(None);
+        }
+        self.release(200, &[], Length::Unknown)?;
+        Self::write(unchanged, size, &out)?;
+        out.clear();
+        self.response = Response::Streaming { stream, out };
+        self.settle();
+        Ok(Action::Continue)
+    }
+
+    /// Takes one more chunk of a stream that has begun.
+    fn take_chunk(&mut self, size: usize, end_of_stream: bool) -> Result<(), host::Refused> {
+        let Response::Streaming { stream, out } = &mut self.response else { return Ok(()) };
+        let chunk = host::buffer(BufferType::HttpResponseBody, 0, size)?;
+        out.clear();
+        let unchanged = stream.push(&chunk, out);
+        if end_of_stream {
+            stream.end(out);
+        }
+        Self::write(unchanged, size, out)?;
+        if end_of_stream {
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Puts the client's bytes in the place of a chunk; where the provider's pass unchanged, behind them.
+    fn write(unchanged: bool, size: usize, out: &[u8]) -> Result<(), host::Refused> {
+        match unchanged {
+            true if out.is_empty() => Ok(()),
+            true => host::set_buffer(BufferType::HttpResponseBody, size, 0, out),
+            false => host::set_buffer(BufferType::HttpResponseBody, 0, size, out),
+        }
+    }
+
+    /// Tells the exchange what its stream has used.
+    fn settle(&self) {
+        if let (Response::Streaming { stream, .. }, Some(exchange)) = (&self.response, &self.exchange) {
+            exchange.borrow_mut().settle(stream.usage());
+        }
+    }
+}
+
+enum Length {
+    Unchanged,
+    Unknown,
+    Exactly(usize),
+}
+
+impl Context for ProviderFilter {}
+
+impl HttpContext for ProviderFilter {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        match self.begin() {
+            Ok(()) => Action::Continue,
+            Err(failure) => {
+                let exchange = exchanges::current();
+                let client = exchange.map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client);
+                self.reply(&Reply::failure(client, &failure))
+            }
+        }
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        match end_of_stream {
+            true => self.send_body(size),
+            false => Action::Pause,
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.send_body(usize::MAX)
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
+        let (Some(attempt), Some(exchange)) = (&self.attempt, &self.exchange) else {
+            return Action::Continue;
+        };
+        let response = MapType::HttpResponseHeaders;
+        let header = |name| host::header(response, name).ok().flatten().unwrap_or_default();
+        let status = header(":status").parse().unwrap_or(0);
+        let step = attempt.headers(&mut exchange.borrow_mut(), status, &header("content-type"), now());
+        match step {
+            Step::Pass(status) => match self.release(status, &[], Length::Unchanged) {
+                Ok(()) => Action::Continue,
+                Err(host::Refused(_)) => self.fail("The provider's response can't be read."),
+            },
+            Step::Whole if end_of_stream => {
+                let reply = attempt.whole(&mut exchange.borrow_mut(), status, &[], now());
+                match reply {
+                    None => Action::Continue,
+                    // A response without a body can't be given one; a reply can.
+                    Some(reply) => self.reply(&reply),
+                }
+            }
+            Step::Whole => {
+                self.response = Response::Whole { status };
+                Action::Pause
+            }
+            Step::Stream(stream) if end_of_stream => {
+                drop(stream);
+                let failure = Failure::truncated();
+                exchange.borrow_mut().failed(&failure);
+                let client = exchange.borrow().client;
+                self.reply(&Reply::failure(client, &failure))
+            }
+            Step::Stream(stream) => {
+                self.response = Response::Waiting { stream, taken: 0, out: Vec::new() };
+                Action::Pause
+            }
+        }
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let done = match &self.response {
+            Response::Passing => Ok(Action::Continue),
+            Response::Whole { .. } if !end_of_stream => Ok(Action::Pause),
+            Response::Whole { status } => {
+                let status = *status;
+                self.finish_whole(status, size).map(|()| Action::Continue)
+            }
+            Response::Waiting { .. } => self.take_first(size, end_of_stream),
+            Response::Streaming { .. } => self.take_chunk(size, end_of_stream).map(|()| Action::Continue),
+            Response::Replaced => {
+                host::set_buffer(BufferType::HttpResponseBody, 0, size, &[]).map(|()| Action::Continue)
+            }
+        };
+        done.unwrap_or_else(|host::Refused(_)| self.fail("The provider's response can't be read."))
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        let done = match &self.response {
+            Response::Whole { status } => {
+                let status = *status;
+                self.finish_whole(status, usize::MAX).map(|()| Action::Continue)
+            }
+            Response::Waiting { taken, .. } => {
+                let size = *taken;
+                self.take_first(size, true)
+            }
+            Response::Passing | Response::Streaming { .. } | Response::Replaced => Ok(Action::Continue),
+        };
+        done.unwrap_or_else(|host::Refused(_)| self.fail("The provider's response can't be read."))
+    }
+}
+
+impl Drop for ProviderFilter {
+    /// A stream that was cut off is settled with what it has told so far.
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
