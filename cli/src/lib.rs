@@ -1,0 +1,7 @@
+//! The parts of the `sluice` command: what it says of a policy, what it renders of it, and how it runs Envoy.
+
+pub mod check;
+pub mod envoy;
+pub mod files;
+pub mod render;
+pub mod run;
