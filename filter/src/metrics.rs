@@ -14,8 +14,8 @@ thread_local! {
     static DEFINED: RefCell<HashMap<String, u32>> = RefCell::default();
 }
 
-/// Counts an exchange that has ended.
-pub fn count(exchange: &Exchange, status: u16, elapsed: Duration) {
+/// Counts a request that has ended.
+pub fn count(exchange: Option<&Exchange>, status: u16, elapsed: Duration) {
     for measure in metrics::of(exchange, status, elapsed) {
         if let Err(host::Refused(status)) = record(&measure) {
             host::log(LogLevel::Warn, &format!("a metric could not be recorded (status {status})"));

@@ -51,6 +51,8 @@ impl PolicyFilter {
     fn open(&mut self) -> Result<Opening, Reply> {
         let unreadable = |host::Refused(_)| self.broken("The request's headers can't be read.");
         let headers = host::headers(MapType::HttpRequestHeaders).map_err(unreadable)?;
+        let request = headers.iter().find(|(name, _)| name == "x-request-id");
+        let _ = host::set_property("sluice_request", request.map_or("", |(_, id)| id));
         let opening = exchange::open(&self.plan, Head { headers: &headers }, self.started)?;
         // What only we and Envoy may say is taken from the client before anything reads it.
         for (name, _) in headers.iter().filter(|(name, _)| exchange::is_internal(name)) {
@@ -164,9 +166,12 @@ impl HttpContext for PolicyFilter {
         let response = MapType::HttpResponseHeaders;
         let status = host::header(response, ":status").ok().flatten();
         self.status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
-        self.remark();
         // A provider's answer bears its name; without one, Envoy has made the response itself.
         let unnamed = matches!(host::header(response, PROVIDER_HEADER), Ok(None));
+        if let (true, State::Serving(parked)) = (unnamed, &self.state) {
+            parked.exchange.borrow_mut().abandon();
+        }
+        self.remark();
         self.rewriting = unnamed && !end_of_stream;
         match self.rewriting {
             true => Action::Pause,
@@ -185,10 +190,12 @@ impl HttpContext for PolicyFilter {
     }
 
     fn on_log(&mut self) {
-        let State::Serving(parked) = &self.state else { return };
-        let exchange = parked.exchange.borrow();
         let elapsed = host::now().saturating_sub(self.started);
-        metrics::count(&exchange, self.status, elapsed);
+        let State::Serving(parked) = &self.state else {
+            return metrics::count(None, self.status, elapsed);
+        };
+        let exchange = parked.exchange.borrow();
+        metrics::count(Some(&exchange), self.status, elapsed);
         let _ = host::set_property("sluice_provider", exchange.provider().unwrap_or_default());
         let _ = host::set_property("sluice_failed", &exchange.failures());
         if let Some(usage) = exchange.usage() {

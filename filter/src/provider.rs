@@ -3,7 +3,7 @@
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 use sluice_core::dialect::ClientDialect;
-use sluice_core::exchange::{Attempt, Held, PROVIDER_HEADER, Reply, Step, StreamAnswer};
+use sluice_core::exchange::{Attempt, Held, Length, PROVIDER_HEADER, Reply, Step, StreamAnswer};
 use sluice_core::failure::Failure;
 
 use crate::exchanges::{self, Shared};
@@ -98,9 +98,7 @@ impl ProviderFilter {
         self.reply(&Reply::failure(client, &Failure::operator(message)))
     }
 
-    /// Lets the headers go that were held, as they are for the client.
-    ///
-    /// `length`: of the new body; `None` where it stays the provider's own, or has no known length.
+    /// Puts the client's headers in the place of the provider's.
     fn release(
         &self,
         status: u16,
@@ -109,38 +107,28 @@ impl ProviderFilter {
     ) -> Result<(), host::Refused> {
         let Some(attempt) = &self.attempt else { return Ok(()) };
         let response = MapType::HttpResponseHeaders;
-        let mut headers = host::headers(response)?;
-        headers.retain(|(name, _)| {
-            let replaced = own.iter().any(|(header, _)| header == name);
-            let length_stays = name != "content-length" || matches!(length, Length::Unchanged);
-            name == ":status" || (attempt.passes(name) && !replaced && length_stays)
-        });
-        for (name, value) in &mut headers {
-            if name == ":status" {
-                *value = status.to_string();
-            }
-        }
-        if let Length::Exactly(length) = length {
-            headers.push(("content-length".to_owned(), length.to_string()));
-        }
-        headers.extend(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        headers.push((PROVIDER_HEADER.to_owned(), attempt.provider().to_owned()));
+        let headers = attempt.headers_for_client(host::headers(response)?, status, own, length);
         host::set_headers(response, &headers)
     }
 
-    /// The response is whole.
-    fn finish_whole(&mut self, status: u16, size: usize) -> Result<(), host::Refused> {
-        let (Some(attempt), Some(exchange)) = (&self.attempt, &self.exchange) else { return Ok(()) };
+    /// The response is whole, or longer than what is held.
+    fn finish_whole(&mut self, status: u16, size: usize) -> Result<Action, host::Refused> {
+        let (Some(attempt), Some(exchange)) = (&self.attempt, &self.exchange) else {
+            return Ok(Action::Continue);
+        };
         let body = host::buffer(BufferType::HttpResponseBody, 0, size)?;
-        match attempt.whole(&mut exchange.borrow_mut(), status, &body, now()) {
-            None => self.release(status, &[], Length::Unchanged)?,
+        self.response = match attempt.whole(&mut exchange.borrow_mut(), status, &body, now()) {
+            None => {
+                self.release(status, &[], Length::Unchanged)?;
+                Response::Passing
+            }
             Some(reply) => {
                 self.release(reply.status, &reply.headers, Length::Exactly(reply.body.len()))?;
                 host::set_buffer(BufferType::HttpResponseBody, 0, size, &reply.body)?;
+                Response::Replaced
             }
-        }
-        self.response = Response::Passing;
-        Ok(())
+        };
+        Ok(Action::Continue)
     }
 
     /// Takes what has come of a stream whose headers are held: `size` bytes, of which `taken` were seen before.
@@ -218,12 +206,6 @@ impl ProviderFilter {
     }
 }
 
-enum Length {
-    Unchanged,
-    Unknown,
-    Exactly(usize),
-}
-
 impl Context for ProviderFilter {}
 
 impl HttpContext for ProviderFilter {
@@ -291,10 +273,13 @@ impl HttpContext for ProviderFilter {
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let done = match &self.response {
             Response::Passing => Ok(Action::Continue),
-            Response::Whole { .. } if !end_of_stream => Ok(Action::Pause),
             Response::Whole { status } => {
                 let status = *status;
-                self.finish_whole(status, size).map(|()| Action::Continue)
+                let exceeds = self.attempt.as_ref().is_some_and(|attempt| attempt.exceeds(size));
+                match end_of_stream || exceeds {
+                    true => self.finish_whole(status, size),
+                    false => Ok(Action::Pause),
+                }
             }
             Response::Waiting { .. } => self.take_first(size, end_of_stream),
             Response::Streaming { .. } => self.take_chunk(size, end_of_stream).map(|()| Action::Continue),
@@ -309,7 +294,7 @@ impl HttpContext for ProviderFilter {
         let done = match &self.response {
             Response::Whole { status } => {
                 let status = *status;
-                self.finish_whole(status, usize::MAX).map(|()| Action::Continue)
+                self.finish_whole(status, usize::MAX)
             }
             Response::Waiting { taken, .. } => {
                 let size = *taken;

@@ -9,7 +9,7 @@ use super::tree::{Tree, extension, map};
 pub(super) fn access_log() -> Tree {
     let entry = map! {
         "time": "%START_TIME%",
-        "request": "%STREAM_ID%",
+        "request": state("request"),
         "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
         "caller": state("caller"),
         "team": state("team"),

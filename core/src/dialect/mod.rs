@@ -83,11 +83,11 @@ impl ClientDialect {
         }
     }
 
-    /// The same request in the client's own dialect, with the provider's name of the model: nothing else in the
-    /// bytes changes. `None` when nothing at all has to change.
-    pub fn rename_model(self, body: &[u8], request: &Request<'_>, model: &str) -> Option<Vec<u8>> {
+    /// The same request for a provider of the client's own dialect, under the provider's name of the model; `None` when
+    /// the client's bytes are just that. `mixed`: whether providers of other dialects may have answered before.
+    pub fn adapt(self, body: &[u8], request: &Request<'_>, model: &str, mixed: bool) -> Option<Vec<u8>> {
         match self {
-            Self::OpenAiChat => openai::rename_model(body, request, model),
+            Self::OpenAiChat => openai::adapt(body, request, model, mixed),
         }
     }
 }

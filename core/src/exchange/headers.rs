@@ -52,14 +52,63 @@ pub(super) fn passes_to_provider(name: &str) -> bool {
         && !KEPT_HERE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether a provider's response header reaches the client; `native` when both speak one dialect.
-pub(super) fn passes_to_client(name: &str, native: bool) -> bool {
-    const FROM_EVERYONE: [&str; 7] =
-        [":status", "cache-control", "content-type", "date", "retry-after", "retry-after-ms", "x-request-id"];
-    const FROM_NOBODY: [&str; 6] =
-        ["alt-svc", "connection", "server", "set-cookie", "strict-transport-security", "via"];
+/// What is known of the length of a response's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// It is the provider's own body.
+    Unchanged,
+    /// It ends when it ends.
+    Unknown,
+    /// So many bytes.
+    Exactly(usize),
+}
+
+/// The headers of a response to the client: what passes of the provider's, and `own` in the place of those of the same
+/// name. `native` when both speak one dialect.
+pub(super) fn for_client(
+    provider: &str,
+    native: bool,
+    theirs: Vec<(String, String)>,
+    status: u16,
+    own: &[(&'static str, String)],
+    length: Length,
+) -> Vec<(String, String)> {
+    let has_retry_after = theirs.iter().any(|(name, _)| name == "retry-after");
+    // The provider knows best when to come again: its header goes before what its body says.
+    let own = own.iter().filter(|(name, _)| !(*name == "retry-after" && has_retry_after));
+    let mut headers = vec![(":status".to_owned(), status.to_string())];
+    headers.extend(theirs.into_iter().filter(|(name, _)| {
+        let replaced = own.clone().any(|(header, _)| header == name);
+        let length_stays = name != "content-length" || length == Length::Unchanged;
+        name != ":status" && passes_to_client(name, native, length) && length_stays && !replaced
+    }));
+    if let Length::Exactly(length) = length {
+        headers.push(("content-length".to_owned(), length.to_string()));
+    }
+    headers.extend(own.map(|(name, value)| ((*name).to_owned(), value.clone())));
+    headers.push((PROVIDER_HEADER.to_owned(), provider.to_owned()));
+    headers
+}
+
+/// Whether a provider's response header reaches the client.
+fn passes_to_client(name: &str, native: bool, length: Length) -> bool {
+    const FROM_EVERYONE: [&str; 6] =
+        ["cache-control", "content-type", "date", "retry-after", "retry-after-ms", "x-request-id"];
+    // The connection's own, and what tells about the gateway's account rather than the client's.
+    const FROM_NOBODY: [&str; 8] = [
+        "alt-svc",
+        "connection",
+        "openai-organization",
+        "openai-project",
+        "server",
+        "set-cookie",
+        "strict-transport-security",
+        "via",
+    ];
+    // What says how the bytes are packed is true as long as they are the provider's.
+    let is_framing = matches!(name, "content-length" | "content-encoding" | "transfer-encoding");
     match native {
-        true => !is_internal(name) && !FROM_NOBODY.contains(&name),
-        false => FROM_EVERYONE.contains(&name),
+        true => !is_internal(name) && !name.starts_with("x-ratelimit-") && !FROM_NOBODY.contains(&name),
+        false => FROM_EVERYONE.contains(&name) || (is_framing && length == Length::Unchanged),
     }
 }

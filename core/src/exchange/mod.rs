@@ -14,7 +14,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use attempt::UpstreamRequest;
-pub use headers::{FAILED_HEADER, PROVIDER_HEADER, ROUTE_HEADER, is_internal};
+pub use headers::{FAILED_HEADER, Length, PROVIDER_HEADER, ROUTE_HEADER, is_internal};
 pub use opening::{Head, Opening, open};
 pub use response::{Attempt, Held, Step, StreamAnswer};
 
@@ -109,18 +109,34 @@ impl Exchange {
 
     /// Who failed and how, in order: `openai;503, claude;no-answer`; empty when nobody did.
     pub fn failures(&self) -> String {
-        let failures: Vec<_> = self.attempts.iter().filter_map(|attempt| self.remark(attempt)).collect();
+        let last = self.attempts.len().saturating_sub(1);
+        let failures: Vec<_> = self
+            .attempts
+            .iter()
+            .enumerate()
+            .filter_map(|(position, attempt)| self.remark(attempt, position == last))
+            .collect();
         failures.join(", ")
     }
 
-    /// How an attempt failed: `openai;503`, or `openai;no-answer` for one that was cut off or never reached it.
-    fn remark(&self, attempt: &AttemptRecord) -> Option<String> {
+    /// How an attempt failed: `openai;503`, or `openai;no-answer` for one that never reached it or was cut off.
+    fn remark(&self, attempt: &AttemptRecord, is_last: bool) -> Option<String> {
         let target = self.model.targets.get(attempt.target)?;
         let provider = &target.provider.name;
         match attempt.status {
-            Some(status) if status < 400 => None,
-            Some(status) => Some(format!("{provider};{status}")),
-            None => Some(format!("{provider};no-answer")),
+            Some(status) if status >= 400 => Some(format!("{provider};{status}")),
+            Some(_) if is_last => None,
+            // Whatever it began to answer: there was another attempt, so it did not end well.
+            _ => Some(format!("{provider};no-answer")),
+        }
+    }
+
+    /// No attempt is left, and Envoy answers in their stead: what the last one began to say is lost.
+    pub fn abandon(&mut self) {
+        if let Some(last) = self.attempts.last_mut()
+            && last.status.is_some_and(|status| status < 400)
+        {
+            last.status = None;
         }
     }
 
@@ -155,12 +171,17 @@ pub fn gateway_failure(status: u16, max_body_bytes: u32) -> Failure {
     match status {
         413 => too_large(max_body_bytes),
         504 => Failure::provider(504, "No provider answered in time.").code("provider_timeout"),
-        500 => Failure::provider(502, "The provider's answer was larger than the gateway holds.")
-            .code("provider_answer_too_large"),
+        // Envoy's own answer when a provider's outgrows its buffer.
+        500 => answer_too_large(),
         502 | 503 => Failure::provider(status, "No provider could be reached.").code("provider_unreachable"),
         400..=499 => Failure::invalid("The gateway could not take the request.", None).code("bad_request"),
         _ => Failure::provider(503, "The gateway could not serve the request."),
     }
+}
+
+fn answer_too_large() -> Failure {
+    Failure::provider(502, "The provider's answer was larger than the gateway holds.")
+        .code("provider_answer_too_large")
 }
 
 pub(crate) fn too_large(max_body_bytes: u32) -> Failure {

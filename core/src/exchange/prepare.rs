@@ -27,8 +27,9 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     let dialect = target.provider.dialect;
     if client.is_native_to(dialect) {
-        let renamed = client.rename_model(body, request, &target.model).map(Arc::new);
-        let body = renamed.unwrap_or_else(|| Arc::clone(body));
+        let mixed = model.targets.iter().any(|target| !client.is_native_to(target.provider.dialect));
+        let adapted = client.adapt(body, request, &target.model, mixed).map(Arc::new);
+        let body = adapted.unwrap_or_else(|| Arc::clone(body));
         return Ok(Prepared { body, headers: &[], dropped: Vec::new() });
     }
     let mut lacks = Lacks::default();

@@ -12,7 +12,7 @@ use crate::policy::Target;
 use crate::stream::sse;
 use crate::usage::Usage;
 
-use super::{Exchange, RETRIABLE, Reply, headers};
+use super::{Exchange, Length, RETRIABLE, Reply, headers};
 
 /// One attempt, while its response comes in.
 #[derive(Debug)]
@@ -94,9 +94,16 @@ impl Attempt {
         self.client.is_native_to(self.dialect)
     }
 
-    /// Whether a header of the provider's response reaches the client.
-    pub fn passes(&self, header: &str) -> bool {
-        headers::passes_to_client(header, self.native())
+    /// The headers of the response to the client, in the place of those that the provider sent (`theirs`); `own` are those
+    /// of a [`Reply`] that takes the response's place.
+    pub fn headers_for_client(
+        &self,
+        theirs: Vec<(String, String)>,
+        status: u16,
+        own: &[(&'static str, String)],
+        length: Length,
+    ) -> Vec<(String, String)> {
+        headers::for_client(&self.provider.name, self.native(), theirs, status, own, length)
     }
 
     /// The response's headers are there. `now`: seconds since the Unix epoch.
@@ -132,7 +139,12 @@ impl Attempt {
         }
     }
 
-    /// The response is whole: what the client gets in its stead, or `None` when it gets just this.
+    /// Whether a body of this length is more than the gateway holds; there is no need to wait for its end then.
+    pub fn exceeds(&self, length: usize) -> bool {
+        length > self.max_body_bytes
+    }
+
+    /// The response is whole, or longer than what is held: what the client gets in its stead, or `None` when it gets just this.
     pub fn whole(&self, exchange: &mut Exchange, status: u16, body: &[u8], now: u64) -> Option<Reply> {
         match self.answer(exchange, status, body, now) {
             Ok(None) => None,
@@ -154,6 +166,9 @@ impl Attempt {
         body: &[u8],
         now: u64,
     ) -> Result<Option<Vec<u8>>, Failure> {
+        if self.exceeds(body.len()) {
+            return Err(super::answer_too_large());
+        }
         if status >= 400 {
             return Err(self.dialect.decode_failure(status, body));
         }

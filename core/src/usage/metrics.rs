@@ -20,19 +20,22 @@ pub enum Kind {
     Histogram,
 }
 
-/// What an exchange adds that ended with this status, after this time.
+/// What a request adds that ended with this status, after this time; it has no exchange when it was refused before one
+/// was opened.
 ///
 /// Labels come from the policy alone, never from a client or a provider, so their number is bounded by it: Envoy can't
 /// forget a metric.
-pub fn of(exchange: &Exchange, status: u16, elapsed: Duration) -> Vec<Measure> {
-    let team = exchange.caller.as_ref().and_then(|caller| caller.team.as_deref()).unwrap_or_default();
+pub fn of(exchange: Option<&Exchange>, status: u16, elapsed: Duration) -> Vec<Measure> {
+    let caller = exchange.and_then(|exchange| exchange.caller.as_ref());
     let labels = [
-        ("provider", exchange.provider().unwrap_or_default()),
-        ("model", exchange.model.name.as_str()),
-        ("team", team),
+        ("provider", exchange.and_then(Exchange::provider)),
+        ("model", exchange.map(|exchange| exchange.model.name.as_str())),
+        ("team", caller.and_then(|caller| caller.team.as_deref())),
     ];
-    let labels: String =
-        labels.iter().map(|(label, value)| format!(";{label}={}", value.replace(';', "_"))).collect();
+    let label = |(label, value): &(&str, Option<&str>)| {
+        format!(";{label}={}", value.unwrap_or_default().replace(';', "_"))
+    };
+    let labels: String = labels.iter().map(label).collect();
     let counter = |name: String, value| Measure { kind: Kind::Counter, name, value };
     let mut measures = vec![
         counter(format!("sluice_requests_total{labels};code={status}"), 1),
@@ -42,7 +45,7 @@ pub fn of(exchange: &Exchange, status: u16, elapsed: Duration) -> Vec<Measure> {
             value: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         },
     ];
-    if let Some(usage) = exchange.usage() {
+    if let Some(usage) = exchange.and_then(Exchange::usage) {
         let tokens = [
             ("input", usage.input),
             ("output", usage.output),

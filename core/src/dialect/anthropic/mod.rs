@@ -9,6 +9,8 @@ mod failure;
 mod messages;
 mod model;
 mod request;
+#[cfg(test)]
+mod request_tests;
 mod stream;
 
 pub use stream::StreamReader;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod failure;
+mod native;
 mod others;
 mod request;
 mod stream;
@@ -14,7 +15,8 @@ pub use stream::{ChatEncoder, ChunkReader};
 
 pub(super) use answer::{decode_answer, encode_answer};
 pub(super) use failure::{decode_failure, encode_failure};
-pub(super) use request::{decode_request, rename_model};
+pub(super) use native::adapt;
+pub(super) use request::decode_request;
 
 /// Behind an endpoint that ends in `/v1`.
 pub(super) const PATH: &str = "/chat/completions";

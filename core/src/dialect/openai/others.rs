@@ -38,6 +38,8 @@ fn asks_for_nothing(parent: &str, name: &str, value: &str) -> bool {
         return true;
     }
     match (parent, name) {
+        // What the official SDKs' own message objects carry along when they are sent back.
+        (parent, "parsed" | "parsed_arguments" | "index") if parent.starts_with("messages") => true,
         ("", "store") | ("stream_options", "include_obfuscation") => value == "false",
         ("", "verbosity") => value == r#""medium""#,
         ("", "function_call") => matches!(value, r#""auto""# | r#""none""#),

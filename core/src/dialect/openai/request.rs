@@ -5,7 +5,7 @@ use crate::conversation::{
     ToolCall, ToolChoice, ToolResult,
 };
 use crate::failure::Failure;
-use crate::json::{self, FaultKind, Raw, Text, TextOr, object};
+use crate::json::{self, FaultKind, Raw, Text, TextOr};
 
 use super::others::Others;
 use super::wire::{
@@ -94,28 +94,6 @@ pub(crate) fn decode_request(body: &[u8]) -> Result<Request<'_>, Failure> {
         stream_usage: options.unwrap_or(false),
         others: others.into_inner(),
     })
-}
-
-/// The body with another model's name, and no other byte changed; `None` when it has that name already.
-pub(crate) fn rename_model(body: &[u8], request: &Request<'_>, model: &str) -> Option<Vec<u8>> {
-    if &*request.model == model {
-        return None;
-    }
-    object! {
-        struct ModelOnly<'a> {
-            "model" => model: Raw<'a>,
-            ..
-        }
-    }
-    let value = json::read::<ModelOnly<'_>>(body).ok()?.model?.get();
-    // The value is borrowed from the body, so its distance from the body's start is its place in it.
-    let start = (value.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
-    let name = serde_json::to_string(model).ok()?;
-    let mut renamed = Vec::with_capacity(body.len() + name.len());
-    renamed.extend_from_slice(body.get(..start)?);
-    renamed.extend_from_slice(name.as_bytes());
-    renamed.extend_from_slice(body.get(start + value.len()..)?);
-    Some(renamed)
 }
 
 fn malformed(fault: json::Fault) -> Failure {
