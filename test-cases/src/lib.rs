@@ -1,6 +1,8 @@
-//! Reads the test cases, which are data, for every host that runs them; `README.md` states their format.
+//! Reads the test cases, which are data, and compares what a host did with them; `README.md` states their format.
 // Whatever is wrong with a case has to stop the tests, and to say where.
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
+
+mod compare;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
+
+pub use compare::{Sent, events, renamed, same};
 
 /// The provider dialects that cases are about.
 pub const PROVIDERS: [&str; 3] = ["openai", "anthropic", "gemini"];
@@ -139,18 +143,6 @@ pub fn invalid() -> Vec<InvalidCase> {
                 .expect("a request"),
             expected: yaml(&folder),
         })
-        .collect()
-}
-
-/// The events of a stream, each as its data: JSON values, and the text of what is none.
-pub fn events(stream: &[u8]) -> Vec<Value> {
-    let text = String::from_utf8_lossy(stream).replace("\r\n", "\n");
-    text.split("\n\n")
-        .filter_map(|event| {
-            let data: Vec<_> = event.lines().filter_map(|line| line.strip_prefix("data:")).collect();
-            (!data.is_empty()).then(|| data.join("\n"))
-        })
-        .map(|data| serde_json::from_str(&data).unwrap_or_else(|_| Value::String(data.trim().to_owned())))
         .collect()
 }
 

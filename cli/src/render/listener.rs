@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sluice_core::exchange::ROUTE_HEADER;
 use sluice_core::policy::Model;
 
 use super::tree::{Tree, extension, map, socket_address};
 use super::{Input, access_log, seconds, wasm};
 
-/// The header in which the policy filter says which model's cluster serves a request.
-const ROUTE_HEADER: &str = "x-sluice-route";
-
 /// How much longer than the attempt's idle timeout the request's is: the attempt's has to fire first, because only
 /// that one lets the next target have a try.
-const IDLE_MARGIN: Duration = Duration::from_secs(10);
+const IDLE_MARGIN: Duration = Duration::from_secs(1);
 
 /// The listener of the gateway.
 pub(super) fn listener(input: &Input<'_>) -> Tree {

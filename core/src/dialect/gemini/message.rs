@@ -256,7 +256,7 @@ fn said<'r>(part: &'r conversation::Part<'_>) -> Option<&'r str> {
 
 fn encode_media<'r>(media: &'r Media<'_>) -> Option<Part<'r>> {
     match (media.kind, &media.source) {
-        (MediaKind::Image | MediaKind::Audio, MediaSource::Base64 { media_type, data, .. }) => {
+        (_, MediaSource::Base64 { media_type, data, .. }) => {
             let inline_data = Some(InlineData { mime_type: media_type, data });
             Some(Part { inline_data, ..Part::default() })
         }

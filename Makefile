@@ -1,0 +1,82 @@
+# Everything that is done with Sluice. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+CARGO ?= cargo
+# What is built is looked for here, whatever a user's own settings say.
+export CARGO_TARGET_DIR := target
+# A test that finds no Envoy has to fail, not to skip.
+export SLUICE_REQUIRE_ENVOY := 1
+TOOLS := .tools
+PYTHON := $(TOOLS)/python/bin/python
+SLUICE := target/release/sluice
+MOCKS := target/release/mock-vendors
+MODULE := dist/sluice.wasm
+
+.PHONY: help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
+
+run: build mocks ## start the gateway on 127.0.0.1:10000 and send it a sample request; mock vendors where no key is set
+	@$(SLUICE) envoy >/dev/null
+	@python3 scripts/run.py
+
+test: test-core test-module test-envoy ## every test: the core, the module in its own host, the real Envoy with the official SDKs
+
+check: format lint deny test ## what CI runs: format, lints, licences, every test
+
+build: module cli ## dist/sluice.wasm with its sha256, and target/release/sluice
+
+module: ## dist/sluice.wasm
+	@scripts/build-module.sh
+
+cli: ## target/release/sluice
+	@echo '==> the command line'
+	@$(CARGO) build --release --quiet -p sluice
+
+mocks: ## target/release/mock-vendors
+	@echo '==> the mock vendors'
+	@$(CARGO) build --release --quiet -p test-harness --no-default-features --bin mock-vendors
+
+envoy: cli ## say which Envoy is used, after fetching one where there is none
+	@$(SLUICE) envoy
+
+test-core: envoy ## unit tests and test cases on the native core
+	@echo '==> the core, its test cases, the command line'
+	@$(CARGO) test --quiet -p sluice-core -p test-cases -p sluice
+
+test-module: module ## the built module in the test harness's host, and the mock vendors' own tests
+	@echo '==> the module in its own host'
+	@$(CARGO) test --quiet -p test-harness
+
+test-envoy: build mocks $(TOOLS)/python.done $(TOOLS)/node.done ## the real Envoy with the official SDKs
+	@$(SLUICE) envoy >/dev/null
+	@echo '==> the real Envoy'
+	@$(PYTHON) -m pytest integration-tests
+
+format: ## fail where the code is not formatted
+	@$(CARGO) fmt --all --check
+
+lint: ## fail on any warning
+	@$(CARGO) clippy --quiet --workspace --exclude sluice-filter --all-targets -- -D warnings
+	@scripts/build-module.sh clippy
+
+deny: ## licences, sources and duplicate crates, where cargo-deny is installed
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
+	else echo 'cargo-deny is not installed, so licences are not checked (cargo install --locked cargo-deny)'; fi
+
+clean: ## remove everything that was built or installed here
+	rm -rf target dist $(TOOLS) .run
+
+$(TOOLS)/python.done: integration-tests/requirements.txt scripts/install-python.sh
+	@scripts/install-python.sh $(TOOLS)/python integration-tests/requirements.txt
+	@touch $@
+
+$(TOOLS)/node.done: integration-tests/node/package.json integration-tests/node/package-lock.json
+	@echo '==> the Node SDK'
+	@cd integration-tests/node && npm ci --no-audit --no-fund --loglevel=error
+	@mkdir -p $(TOOLS) && touch $@
