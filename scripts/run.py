@@ -30,27 +30,44 @@ VENDORS = [
 MOCK_KEYS = {"openai": "sk-mock", "anthropic": "sk-ant-mock", "gemini": "AIza-mock"}
 
 
+class Stopped(Exception):
+    """Somebody wants this to end."""
+
+
+def stop(*_: object) -> None:
+    raise Stopped
+
+
 def main() -> int:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     environment = dict(os.environ)
-    mocks = None
     vendors = [vendor for vendor in VENDORS if environment.get(vendor[2])]
     endpoints = {vendor[0]: vendor[3] for vendor in vendors}
+    children = []
     try:
         if not vendors:
             print("No key is set, so mock vendors answer.", flush=True)
             vendors = VENDORS
-            mocks = subprocess.Popen([MOCKS], stdout=subprocess.PIPE, text=True)
-            addresses = json.loads(mocks.stdout.readline())
+            children.append(subprocess.Popen([MOCKS], stdout=subprocess.PIPE, text=True))
+            addresses = json.loads(children[0].stdout.readline())
             for name, dialect, variable, _, path, _ in VENDORS:
                 endpoints[name] = addresses[dialect] + path
                 environment[variable] = MOCK_KEYS[dialect]
         POLICY.parent.mkdir(exist_ok=True)
         POLICY.write_text(policy(vendors, endpoints))
-        return gateway(environment)
+        command = [SLUICE, "run", POLICY]
+        children.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
+        return follow(children[-1])
+    except Stopped:
+        return 0
     finally:
-        if mocks:
-            mocks.terminate()
-            mocks.wait(10)
+        # Whatever comes now, the gateway and the vendors end first.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        for child in reversed(children):
+            child.terminate()
+            child.wait(30)
 
 
 def policy(vendors: list, endpoints: dict) -> str:
@@ -72,19 +89,13 @@ def policy(vendors: list, endpoints: dict) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def gateway(environment: dict) -> int:
-    """Runs the gateway until it is stopped."""
-    sluice = subprocess.Popen([SLUICE, "run", POLICY], env=environment, stdout=subprocess.PIPE, text=True)
-    signal.signal(signal.SIGTERM, lambda *_: sluice.terminate())
-    try:
-        for line in sluice.stdout:
-            print(line, end="", flush=True)
-            if line.startswith("admin on "):
-                sample()
-        return sluice.wait()
-    except KeyboardInterrupt:
-        sluice.send_signal(signal.SIGINT)
-        return sluice.wait(30)
+def follow(sluice: subprocess.Popen) -> int:
+    """Shows what the gateway says until it ends, and sends the sample request when it is ready."""
+    for line in sluice.stdout:
+        print(line, end="", flush=True)
+        if line.startswith("admin on "):
+            sample()
+    return sluice.wait()
 
 
 def sample() -> None:
@@ -101,9 +112,11 @@ def sample() -> None:
         with urllib.request.urlopen(request, timeout=60) as response:
             provider, answer = response.headers["x-sluice-provider"], json.load(response)
     except urllib.error.HTTPError as error:
-        provider, answer = error.headers["x-sluice-provider"], json.load(error)
-    print(json.dumps(answer, indent=2))
-    print(f"\nanswered by {provider}; stop with Ctrl-C", flush=True)
+        provider, answer = error.headers["x-sluice-provider"], error.read().decode(errors="replace")
+    except (OSError, ValueError) as error:
+        provider, answer = None, f"no answer: {error}"
+    print(answer if isinstance(answer, str) else json.dumps(answer, indent=2))
+    print(f"\nanswered by {provider or 'no provider'}; stop with Ctrl-C", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ pub struct Failure {
     pub retry_after: Option<u64>,
 }
 
+const MALFORMED: &str = "provider_malformed";
+
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -80,6 +82,16 @@ impl Failure {
             parameter: None,
             retry_after: None,
         }
+    }
+
+    /// A provider sent what can't be read.
+    pub fn malformed(message: &'static str) -> Self {
+        Self::provider(502, message).code(MALFORMED)
+    }
+
+    /// Whether it is that what the provider sent can't be read.
+    pub(crate) fn is_malformed(&self) -> bool {
+        self.code.as_deref() == Some(MALFORMED)
     }
 
     /// A provider's stream ended before its answer did.

@@ -51,8 +51,10 @@ impl PolicyFilter {
     fn open(&mut self) -> Result<Opening, Reply> {
         let unreadable = |host::Refused(_)| self.broken("The request's headers can't be read.");
         let headers = host::headers(MapType::HttpRequestHeaders).map_err(unreadable)?;
-        let request = headers.iter().find(|(name, _)| name == "x-request-id");
-        let _ = host::set_property("sluice_request", request.map_or("", |(_, id)| id));
+        if let Some((_, id)) = headers.iter().find(|(name, _)| name == "x-request-id") {
+            // By the time of the access log the header is gone: no provider gets it.
+            let _ = host::set_property("sluice_request", id);
+        }
         let opening = exchange::open(&self.plan, Head { headers: &headers }, self.started)?;
         // What only we and Envoy may say is taken from the client before anything reads it.
         for (name, _) in headers.iter().filter(|(name, _)| exchange::is_internal(name)) {
@@ -85,11 +87,6 @@ impl PolicyFilter {
     /// Leaves the exchange to the provider filters. Each makes its own body, so none is sent on from here: Envoy has
     /// nothing to keep for retries, and no provider can get what was not made for it.
     fn route(exchange: Exchange, size: usize) -> Result<Parked, host::Refused> {
-        host::set_property("sluice_model", &exchange.model.name)?;
-        if let Some(caller) = &exchange.caller {
-            host::set_property("sluice_caller", &caller.id)?;
-            host::set_property("sluice_team", caller.team.as_deref().unwrap_or_default())?;
-        }
         for (name, value) in exchange.routing() {
             host::set_header(MapType::HttpRequestHeaders, name, &value)?;
         }
@@ -196,11 +193,8 @@ impl HttpContext for PolicyFilter {
         };
         let exchange = parked.exchange.borrow();
         metrics::count(Some(&exchange), self.status, elapsed);
-        let _ = host::set_property("sluice_provider", exchange.provider().unwrap_or_default());
-        let _ = host::set_property("sluice_failed", &exchange.failures());
-        if let Some(usage) = exchange.usage() {
-            let _ = host::set_property("sluice_input_tokens", &usage.input.to_string());
-            let _ = host::set_property("sluice_output_tokens", &usage.output.to_string());
+        for (name, value) in exchange.log_fields() {
+            let _ = host::set_property(name, &value);
         }
     }
 }

@@ -8,15 +8,18 @@ mod headers;
 mod opening;
 mod prepare;
 mod response;
+mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use attempt::UpstreamRequest;
 pub use headers::{FAILED_HEADER, Length, PROVIDER_HEADER, ROUTE_HEADER, is_internal};
 pub use opening::{Head, Opening, open};
-pub use response::{Attempt, Held, Step, StreamAnswer};
+pub use response::{Attempt, Step};
+pub use stream::{Held, StreamAnswer};
 
 use crate::dialect::ClientDialect;
 use crate::failure::{Failure, Kind};
@@ -138,6 +141,23 @@ impl Exchange {
         {
             last.status = None;
         }
+    }
+
+    /// What the access log shows of the exchange, as names of filter states and their values; what is empty is left out.
+    pub fn log_fields(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+        let caller = self.caller.as_deref();
+        let usage = |count: fn(&Usage) -> u64| self.usage.as_ref().map(|usage| count(usage).to_string());
+        let fields = [
+            ("sluice_model", Some(Cow::Borrowed(self.model.name.as_str()))),
+            ("sluice_caller", caller.map(|caller| Cow::Borrowed(caller.id.as_str()))),
+            ("sluice_team", caller.and_then(|caller| caller.team.as_deref()).map(Cow::Borrowed)),
+            ("sluice_provider", self.provider().map(Cow::Borrowed)),
+            ("sluice_failed", Some(Cow::Owned(self.failures()))),
+            ("sluice_input_tokens", usage(|usage| usage.input).map(Cow::Owned)),
+            ("sluice_output_tokens", usage(|usage| usage.output).map(Cow::Owned)),
+        ];
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        fields.filter(|(_, value)| !value.is_empty()).collect()
     }
 
     /// The provider that answered, or was asked last.

@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::conversation::Event;
-use crate::dialect::{
-    ChatEncoder, ClientDialect, ProviderDialect, ProviderStream, is_about_the_gateway, provider_failure,
-};
+use crate::dialect::{ChatEncoder, ClientDialect, ProviderDialect, is_about_the_gateway, provider_failure};
 use crate::failure::Failure;
 use crate::json::Text;
 use crate::policy::Target;
-use crate::stream::sse;
-use crate::usage::Usage;
 
+use super::stream::StreamAnswer;
 use super::{Exchange, Length, RETRIABLE, Reply, headers};
 
 /// One attempt, while its response comes in.
@@ -38,36 +34,6 @@ pub enum Step {
     Whole,
     /// Hold it until the stream has begun, and give it every chunk.
     Stream(Box<StreamAnswer>),
-}
-
-/// A streamed answer on its way.
-#[derive(Debug)]
-pub struct StreamAnswer {
-    decoder: sse::Decoder,
-    reader: ProviderStream,
-    /// `None` when the provider's bytes are the client's.
-    writer: Option<ChatEncoder>,
-    client: ClientDialect,
-    /// The bytes of an event that is not whole yet, where the provider's bytes are the client's: only whole events go on,
-    /// so that an answer that breaks off can still be given a proper end.
-    tail: Vec<u8>,
-    held: Held,
-    usage: Option<Usage>,
-    /// The answer is complete, or has failed.
-    over: bool,
-    /// We have ended the answer ourselves: whatever else comes is not for the client.
-    cut: bool,
-}
-
-/// Whether a stream's headers are still held, and why.
-#[derive(Debug, PartialEq)]
-pub enum Held {
-    /// Its first event has not come.
-    Waiting,
-    /// It has begun.
-    Begun,
-    /// Its first event was a failure.
-    Failed(Failure),
 }
 
 impl Attempt {
@@ -126,17 +92,8 @@ impl Attempt {
     }
 
     fn stream_answer(&self, now: u64) -> StreamAnswer {
-        StreamAnswer {
-            decoder: sse::Decoder::new(self.max_body_bytes),
-            reader: self.dialect.stream(),
-            writer: (!self.native()).then(|| ChatEncoder::new(now, self.stream_usage, &self.model)),
-            client: self.client,
-            tail: Vec::new(),
-            held: Held::Waiting,
-            usage: None,
-            over: false,
-            cut: false,
-        }
+        let writer = (!self.native()).then(|| ChatEncoder::new(now, self.stream_usage, &self.model));
+        StreamAnswer::new(self.client, self.dialect, writer, self.max_body_bytes)
     }
 
     /// Whether a body of this length is more than the gateway holds; there is no need to wait for its end then.
@@ -173,8 +130,7 @@ impl Attempt {
             return Err(self.dialect.decode_failure(status, body));
         }
         if status != 200 || self.stream {
-            let message = "The provider's answer is not of the kind that was asked for.";
-            return Err(Failure::provider(502, message).code("provider_malformed"));
+            return Err(Failure::malformed("The provider's answer is not of the kind that was asked for."));
         }
         let mut answer = self.dialect.decode(body)?;
         exchange.settle(answer.usage);
@@ -185,111 +141,5 @@ impl Attempt {
             answer.model = Some(Text::from(self.model.as_str()));
         }
         Ok(Some(self.client.encode(&answer, now)))
-    }
-}
-
-impl StreamAnswer {
-    /// Whether the headers are still held.
-    pub fn held(&self) -> &Held {
-        &self.held
-    }
-
-    /// What the stream has used so far.
-    pub fn usage(&self) -> Option<Usage> {
-        self.usage
-    }
-
-    /// Takes more of the provider's stream; what it becomes is appended to `out`.
-    ///
-    /// Returns whether the provider's bytes pass as they are, and `out` holds nothing.
-    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> bool {
-        if self.over {
-            return self.writer.is_none() && !self.cut;
-        }
-        let Self { decoder, reader, writer, held, usage, over, .. } = self;
-        let mut take = |event: Event<'_>| receive(event, held, usage, over, writer.as_mut(), out);
-        let pushed = decoder.push(chunk, &mut |event| reader.event(event.name, &event.data, &mut take));
-        match pushed {
-            Ok(()) => self.writer.is_none() && !self.hold_back(chunk, out),
-            Err(_) => {
-                let failure = Failure::provider(502, "The provider's stream could not be read.");
-                self.fail(failure.code("provider_malformed"), out);
-                false
-            }
-        }
-    }
-
-    /// Gives `out` the whole events of what has come, and holds back the rest; `false` when the chunk is just whole events.
-    fn hold_back(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> bool {
-        let unfinished = if self.over { 0 } else { self.decoder.unfinished() };
-        if self.tail.is_empty() && unfinished == 0 {
-            return false;
-        }
-        self.tail.extend_from_slice(chunk);
-        let whole = self.tail.len().saturating_sub(unfinished);
-        out.extend(self.tail.drain(..whole));
-        true
-    }
-
-    /// The provider's stream has ended; what is still to be said is appended to `out`.
-    pub fn end(&mut self, out: &mut Vec<u8>) {
-        if self.over {
-            return;
-        }
-        let Self { decoder, reader, writer, held, usage, over, .. } = self;
-        let mut failure = None;
-        let mut take = |event: Event<'_>| match event {
-            Event::Error(error) if writer.is_none() => failure = Some(error),
-            event => receive(event, held, usage, over, writer.as_mut(), out),
-        };
-        let finished = decoder.finish(&mut |event| reader.event(event.name, &event.data, &mut take));
-        reader.end(&mut take);
-        match failure.or_else(|| finished.is_err().then(Failure::truncated)) {
-            Some(failure) => self.fail(failure, out),
-            // Whatever was left was the last event of a complete answer.
-            None => out.append(&mut self.tail),
-        }
-        self.over = true;
-    }
-
-    fn fail(&mut self, failure: Failure, out: &mut Vec<u8>) {
-        self.over = true;
-        self.cut = true;
-        if self.held == Held::Waiting {
-            self.held = Held::Failed(failure);
-            return;
-        }
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(&self.client.encode_failure(&failure));
-        out.extend_from_slice(b"\n\n");
-    }
-}
-
-/// Takes one event of the provider.
-fn receive(
-    event: Event<'_>,
-    held: &mut Held,
-    usage: &mut Option<Usage>,
-    over: &mut bool,
-    writer: Option<&mut ChatEncoder>,
-    out: &mut Vec<u8>,
-) {
-    match &event {
-        Event::Usage(latest) => *usage = Some(*latest),
-        Event::End => *over = true,
-        Event::Error(failure) => {
-            *over = true;
-            if *held == Held::Waiting {
-                *held = Held::Failed(failure.clone());
-                return;
-            }
-        }
-        _ => {}
-    }
-    if *held == Held::Waiting {
-        *held = Held::Begun;
-    }
-    if let Some(writer) = writer {
-        writer.event(event, out);
     }
 }

@@ -15,7 +15,8 @@ pub struct Decoder {
     /// How many bytes of `pending` are known to hold no end of an event.
     scanned: usize,
     limit: usize,
-    at_start: bool,
+    /// How many bytes of the stream come before those that are looked at.
+    passed: u64,
 }
 
 /// One event.
@@ -25,6 +26,8 @@ pub struct Event<'a> {
     pub name: &'a str,
     /// The `data:` fields, joined by line feeds.
     pub data: Cow<'a, str>,
+    /// How many bytes of the stream there are up to its end, its blank line included.
+    pub end: u64,
 }
 
 /// Why a stream can't be read further.
@@ -39,7 +42,7 @@ pub enum Error {
 impl Decoder {
     /// A decoder that holds at most `limit` bytes of one event.
     pub fn new(limit: usize) -> Self {
-        Self { pending: Vec::new(), scanned: 0, limit, at_start: true }
+        Self { pending: Vec::new(), scanned: 0, limit, passed: 0 }
     }
 
     /// Takes more of the stream and gives every event that is complete now to `emit`.
@@ -70,9 +73,10 @@ impl Decoder {
     /// servers close the connection right behind the last one. A line that was cut is left out.
     pub fn finish(&mut self, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
         let pending = std::mem::take(&mut self.pending);
+        let end = self.passed + pending.len() as u64;
         match pending.last() {
-            Some(b'\n' | b'\r') => parse(&pending, emit),
-            _ if is_bare_json(&pending) => parse(&pending, emit),
+            Some(b'\n' | b'\r') => parse(&pending, end, emit),
+            _ if is_bare_json(&pending) => parse(&pending, end, emit),
             _ => Ok(()),
         }
     }
@@ -93,13 +97,14 @@ impl Decoder {
         let mut from = scanned;
         while let Some(end) = end_of_event(bytes, from) {
             let mut event = bytes.get(start..end).unwrap_or_default();
-            if std::mem::take(&mut self.at_start) {
+            if self.passed == 0 && start == 0 {
                 event = event.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(event);
             }
-            parse(event, emit)?;
+            parse(event, self.passed + end as u64, emit)?;
             start = end;
             from = end;
         }
+        self.passed += start as u64;
         Ok(start)
     }
 }
@@ -134,10 +139,10 @@ fn is_bare_json(event: &[u8]) -> bool {
 }
 
 /// Reads the lines of one event.
-fn parse(event: &[u8], emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
+fn parse(event: &[u8], end: u64, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
     let event = std::str::from_utf8(event).map_err(|_| Error::NotUtf8)?;
     if is_bare_json(event.as_bytes()) {
-        emit(Event { name: "", data: Cow::Borrowed(event) });
+        emit(Event { name: "", data: Cow::Borrowed(event), end });
         return Ok(());
     }
     let mut name = "";
@@ -145,9 +150,9 @@ fn parse(event: &[u8], emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
     let mut rest = event;
     while !rest.is_empty() {
         let (line, after) = match memchr2(b'\n', b'\r', rest.as_bytes()) {
-            Some(end) => {
-                let after = behind_line_end(rest.as_bytes(), end).unwrap_or(rest.len());
-                (rest.get(..end).unwrap_or_default(), rest.get(after..).unwrap_or_default())
+            Some(line_end) => {
+                let after = behind_line_end(rest.as_bytes(), line_end).unwrap_or(rest.len());
+                (rest.get(..line_end).unwrap_or_default(), rest.get(after..).unwrap_or_default())
             }
             None => (rest, ""),
         };
@@ -175,7 +180,7 @@ fn parse(event: &[u8], emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
         }
     }
     if let Some(data) = data {
-        emit(Event { name, data });
+        emit(Event { name, data, end });
     }
     Ok(())
 }
@@ -188,7 +193,12 @@ mod tests {
     fn decode(chunks: &[&[u8]]) -> Result<Vec<(String, String)>, Error> {
         let mut decoder = Decoder::new(1 << 20);
         let mut events = Vec::new();
-        let mut emit = |event: Event<'_>| events.push((event.name.to_owned(), event.data.into_owned()));
+        let all = chunks.concat();
+        let mut emit = |event: Event<'_>| {
+            let until = usize::try_from(event.end).expect("is short");
+            assert!(until == all.len() || all[..until].ends_with(b"\n") || all[..until].ends_with(b"\r"));
+            events.push((event.name.to_owned(), event.data.into_owned()));
+        };
         for chunk in chunks {
             decoder.push(chunk, &mut emit)?;
         }

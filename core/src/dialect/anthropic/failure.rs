@@ -36,7 +36,7 @@ pub(crate) fn decode_failure(status: u16, body: &[u8]) -> Failure {
 
 /// What a body or an event that can't be read, or contradicts the format, becomes.
 pub(super) fn malformed() -> Failure {
-    Failure::provider(502, "The provider's answer could not be read.").code("provider_malformed")
+    Failure::malformed("The provider's answer could not be read.")
 }
 
 impl ErrorObject<'_> {

@@ -11,7 +11,7 @@ use super::wire::{self, Candidate, FunctionCall, Part};
 
 /// Reads a whole successful answer. An error means that it is none, or that nothing usable came of it.
 pub fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let malformed = |message| Failure::provider(502, message).code("provider_malformed");
+    let malformed = |message| Failure::malformed(message);
     let response = wire::read(body).map_err(|_| malformed("The provider's answer could not be read."))?;
     if let Some(error) = &response.error {
         return Err(misplaced(error));

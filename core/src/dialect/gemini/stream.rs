@@ -178,7 +178,7 @@ fn is_text(part: &Part<'_>) -> bool {
 }
 
 fn malformed() -> Failure {
-    Failure::provider(502, "The provider's stream could not be read.").code("provider_malformed")
+    Failure::malformed("The provider's stream could not be read.")
 }
 
 #[cfg(test)]

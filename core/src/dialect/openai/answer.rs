@@ -249,9 +249,8 @@ struct WireCompletionDetails {
 
 /// Reads of a whole answer what the gateway itself needs; its choices stay in the bytes that pass.
 pub(crate) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let completion: WireCompletion<'_> = json::read(body).map_err(|_| {
-        Failure::provider(502, "The provider's answer could not be read.").code("provider_malformed")
-    })?;
+    let completion: WireCompletion<'_> =
+        json::read(body).map_err(|_| Failure::malformed("The provider's answer could not be read."))?;
     if let Some(error) = completion.error {
         return Err(provider_failure(500, error.message.as_deref()));
     }

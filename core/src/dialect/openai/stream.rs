@@ -234,8 +234,7 @@ impl ChunkReader {
         let chunk = match json::read::<Chunk<'_>>(data.as_bytes()) {
             Ok(chunk) => chunk,
             Err(_) => {
-                let failure = Failure::provider(502, "The provider's stream could not be read.");
-                return self.fail(failure.code("provider_malformed"), emit);
+                return self.fail(Failure::malformed("The provider's stream could not be read."), emit);
             }
         };
         if let Some(error) = chunk.error {
