@@ -16,7 +16,7 @@ SLUICE := target/release/sluice
 MOCKS := target/release/mock-vendors
 MODULE := dist/sluice.wasm
 
-.PHONY: help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -31,27 +31,31 @@ check: format lint deny test ## what CI runs: format, lints, licences, every tes
 
 build: module cli ## dist/sluice.wasm with its sha256, and target/release/sluice
 
-module: ## dist/sluice.wasm
+rust:
+	@command -v $(CARGO) >/dev/null && command -v cc >/dev/null || \
+	{ echo 'This needs Rust (https://rustup.rs) and a C linker (apt-get install gcc libc6-dev).' >&2; exit 1; }
+
+module: rust ## dist/sluice.wasm
 	@scripts/build-module.sh
 
-cli: ## target/release/sluice
+cli: rust ## target/release/sluice
 	@echo '==> the command line'
-	@$(CARGO) build --release --quiet -p sluice
+	@$(CARGO) build --release -p sluice
 
-mocks: ## target/release/mock-vendors
+mocks: rust ## target/release/mock-vendors
 	@echo '==> the mock vendors'
-	@$(CARGO) build --release --quiet -p test-harness --no-default-features --bin mock-vendors
+	@$(CARGO) build --release -p test-harness --no-default-features --bin mock-vendors
 
 envoy: cli ## say which Envoy is used, after fetching one where there is none
 	@$(SLUICE) envoy
 
 test-core: envoy ## unit tests and test cases on the native core
 	@echo '==> the core, its test cases, the command line'
-	@$(CARGO) test --quiet -p sluice-core -p test-cases -p sluice
+	@$(CARGO) test -p sluice-core -p test-cases -p sluice
 
 test-module: module ## the built module in the test harness's host, and the mock vendors' own tests
 	@echo '==> the module in its own host'
-	@$(CARGO) test --quiet -p test-harness
+	@$(CARGO) test -p test-harness
 
 test-envoy: build mocks $(TOOLS)/python.done $(TOOLS)/node.done ## the real Envoy with the official SDKs
 	@$(SLUICE) envoy >/dev/null
@@ -70,7 +74,8 @@ deny: ## licences, sources and duplicate crates, where cargo-deny is installed
 	else echo 'cargo-deny is not installed, so licences are not checked (cargo install --locked cargo-deny)'; fi
 
 clean: ## remove everything that was built or installed here
-	rm -rf target dist $(TOOLS) .run
+	rm -rf target dist $(TOOLS) .run integration-tests/node/node_modules integration-tests/.pytest_cache
+	find integration-tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(TOOLS)/python.done: integration-tests/requirements.txt scripts/install-python.sh
 	@scripts/install-python.sh $(TOOLS)/python integration-tests/requirements.txt
@@ -78,5 +83,6 @@ $(TOOLS)/python.done: integration-tests/requirements.txt scripts/install-python.
 
 $(TOOLS)/node.done: integration-tests/node/package.json integration-tests/node/package-lock.json
 	@echo '==> the Node SDK'
+	@command -v npm >/dev/null || { echo 'The tests need Node 20 or newer, with npm (https://nodejs.org).' >&2; exit 1; }
 	@cd integration-tests/node && npm ci --no-audit --no-fund --loglevel=error
 	@mkdir -p $(TOOLS) && touch $@

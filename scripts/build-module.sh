@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds dist/sluice.wasm and its sha256, with rustup's wasm target or, where rustup can't fetch that, Debian's toolchain.
-# With an argument, runs that cargo command (check, clippy) on the module instead.
+# With `clippy` as its argument, lints the module instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,9 +31,12 @@ add_debian_toolchain() {
         return 1
     fi
     echo "==> apt-get install ${debian_packages[*]}"
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${debian_packages[@]}" >/dev/null
+    apt-get update -qq || return 1
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${debian_packages[@]}" >/dev/null
 }
 
+# Flags of the user's own would take the place of those in .cargo/config.toml.
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 arguments=()
 if has_target || add_target; then
     :
@@ -52,19 +55,23 @@ MESSAGE
 fi
 
 if [ "$command" = clippy ]; then
-    exec cargo clippy --quiet -p sluice-filter --target "$target" "${arguments[@]}" -- -D warnings
-elif [ "$command" != build ]; then
-    exec cargo "$command" -p sluice-filter --target "$target" "${arguments[@]}"
+    if [ -n "${RUSTC:-}" ]; then
+        # Debian's compiler has no clippy of its own version.
+        echo "Without rustup's target the module is checked, but not linted."
+        exec cargo check -p sluice-filter --target "$target" "${arguments[@]}"
+    fi
+    exec cargo clippy -p sluice-filter --target "$target" -- -D warnings
 fi
 
 echo '==> the module'
-cargo build --quiet -p sluice-filter --target "$target" --profile module "${arguments[@]}"
+cargo build -p sluice-filter --target "$target" --profile module "${arguments[@]}"
 built=${CARGO_TARGET_DIR:-target}/$target/module/sluice_filter.wasm
 mkdir -p dist
 if ! cmp --silent "$built" dist/sluice.wasm; then
-    cp "$built" dist/sluice.wasm.new && mv dist/sluice.wasm.new dist/sluice.wasm
-    (cd dist && sha256sum sluice.wasm >sluice.wasm.sha256)
+    cp "$built" dist/sluice.wasm.new
+    mv dist/sluice.wasm.new dist/sluice.wasm
 fi
+(cd dist && sha256sum sluice.wasm >sluice.wasm.sha256)
 size=$(stat --format %s dist/sluice.wasm)
 echo "dist/sluice.wasm: $size bytes"
 if [ "$size" -ge 3000000 ]; then

@@ -11,7 +11,9 @@ if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
         echo 'Python has no venv. As root: apt-get install python3-venv' >&2
         exit 1
     fi
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
 fi
-[ -x "$folder/bin/python" ] || python3 -m venv "$folder"
+# One that was left half made has a python and no pip.
+"$folder/bin/python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$folder"
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
