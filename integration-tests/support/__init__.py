@@ -1,0 +1,1 @@
+"""What the tests against the real Envoy stand on."""
