@@ -45,6 +45,14 @@ pub struct Wanted<'a> {
     pub default_max_tokens: Option<u32>,
 }
 
+/// A request as a provider gets it.
+#[derive(Debug)]
+pub struct Encoded {
+    pub body: Vec<u8>,
+    /// Headers that go with the body, besides the credential.
+    pub headers: &'static [(&'static str, &'static str)],
+}
+
 impl ClientDialect {
     /// The dialect of a request's method and path (without the query), where it is one that is served.
     pub fn of(method: &str, path: &str) -> Option<Self> {
@@ -127,35 +135,27 @@ impl ProviderDialect {
         }
     }
 
-    /// Headers that a request of this dialect carries, besides the credential.
-    pub fn headers(
-        self,
-        request: &Request<'_>,
-        wanted: Wanted<'_>,
-    ) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::OpenAi | Self::Gemini => &[],
-            Self::Anthropic => anthropic::headers(request, wanted),
-        }
-    }
-
-    /// Whether a request can be written: what the dialect can't do is noted in `lacks`. Costs less than writing it.
-    pub fn check(self, request: &Request<'_>, wanted: Wanted<'_>, lacks: &mut Lacks) -> Result<(), Failure> {
-        self.encode(request, wanted, lacks).map(drop)
-    }
-
-    /// Writes a request's body. What the dialect can't do is left out and noted in `lacks`; an error means that the
-    /// request contradicts itself (a tool's result without its call, an image that is not base64).
+    /// Writes a request. What the dialect can't do is left out and noted in `lacks`; an error means that the request
+    /// contradicts itself (a tool's result without its call, an image that is not base64).
     pub fn encode(
         self,
         request: &Request<'_>,
         wanted: Wanted<'_>,
         lacks: &mut Lacks,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Result<Encoded, Failure> {
         match self {
-            Self::OpenAi => Err(Failure::operator("no other dialect is translated to OpenAI's yet")),
+            Self::OpenAi => Err(no_translation()),
             Self::Anthropic => anthropic::encode_request(request, wanted, lacks),
             Self::Gemini => gemini::encode_request(request, wanted, lacks),
+        }
+    }
+
+    /// Whether a request can be written: like [`encode`](Self::encode), but nothing is, so it costs less.
+    pub fn check(self, request: &Request<'_>, wanted: Wanted<'_>, lacks: &mut Lacks) -> Result<(), Failure> {
+        match self {
+            Self::OpenAi => Err(no_translation()),
+            Self::Anthropic => anthropic::check_request(request, wanted, lacks),
+            Self::Gemini => gemini::check_request(request, wanted, lacks),
         }
     }
 
@@ -186,6 +186,11 @@ impl ProviderDialect {
             Self::Gemini => ProviderStream::Gemini(Box::default()),
         }
     }
+}
+
+/// The one client dialect there is passes to OpenAI as it is.
+fn no_translation() -> Failure {
+    Failure::operator("No other dialect is translated to OpenAI's.")
 }
 
 /// Reads the server-sent events of one streamed answer.

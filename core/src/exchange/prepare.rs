@@ -33,11 +33,10 @@ pub(super) fn prepare(
         return Ok(Prepared { body, headers: &[], dropped: Vec::new() });
     }
     let mut lacks = Lacks::default();
-    let wanted = wanted(model, target);
     refuse_foreign_content(request)?;
-    let body = dialect.encode(request, wanted, &mut lacks)?;
+    let encoded = dialect.encode(request, wanted(model, target), &mut lacks)?;
     let dropped = judge(&lacks, model.unsupported, &target.provider.name)?;
-    Ok(Prepared { body: Arc::new(body), headers: dialect.headers(request, wanted), dropped })
+    Ok(Prepared { body: Arc::new(encoded.body), headers: encoded.headers, dropped })
 }
 
 /// Whether a request could be made for a target, without writing it.

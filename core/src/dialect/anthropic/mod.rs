@@ -17,7 +17,7 @@ pub use stream::StreamReader;
 
 pub(super) use answer::decode_answer;
 pub(super) use failure::decode_failure;
-pub(super) use request::{encode_request, headers};
+pub(super) use request::{check_request, encode_request};
 
 /// Behind the endpoint's own path.
 pub(super) const PATH: &str = "/v1/messages";

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::conversation::{Effort, Format, JsonSchema, Part, Request, Role, Tool, ToolChoice};
-use crate::dialect::{Lacks, Wanted};
+use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::Raw;
 
@@ -144,7 +144,32 @@ pub(crate) fn encode_request(
     request: &Request<'_>,
     wanted: Wanted<'_>,
     lacks: &mut Lacks,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Encoded, Failure> {
+    let body = write_body(request, wanted, lacks)?;
+    // They say which version of the API the body is written for.
+    let headers = match (body.temperature, body.top_p) {
+        (None, None) => &HEADERS,
+        _ => &SAMPLING_HEADERS,
+    };
+    let body =
+        serde_json::to_vec(&body).map_err(|_| Failure::operator("The request could not be written."))?;
+    Ok(Encoded { body, headers })
+}
+
+/// Finds out what a request lacks, without writing it.
+pub(crate) fn check_request(
+    request: &Request<'_>,
+    wanted: Wanted<'_>,
+    lacks: &mut Lacks,
+) -> Result<(), Failure> {
+    write_body(request, wanted, lacks).map(drop)
+}
+
+fn write_body<'r>(
+    request: &'r Request<'_>,
+    wanted: Wanted<'r>,
+    lacks: &mut Lacks,
+) -> Result<Body<'r>, Failure> {
     let family = Family::of(wanted.model);
     for other in &request.others {
         match other.content {
@@ -157,7 +182,7 @@ pub(crate) fn encode_request(
     let tool_choice = write_tool_choice(request, family, lacks);
     let (thinking, effort) = write_thinking(request, family, max_tokens(request, wanted), lacks);
     let (temperature, top_p) = write_sampling(request, family, thinking.as_ref(), lacks);
-    let body = Body {
+    Ok(Body {
         model: wanted.model,
         max_tokens: max_tokens(request, wanted),
         system,
@@ -172,19 +197,7 @@ pub(crate) fn encode_request(
         metadata: write_metadata(request, lacks),
         service_tier: write_service_tier(request, lacks),
         stream: request.stream,
-    };
-    serde_json::to_vec(&body).map_err(|_| Failure::operator("The request could not be written."))
-}
-
-/// The headers that go with the body of a request: they say which version of the API it is written for.
-pub(crate) fn headers(request: &Request<'_>, wanted: Wanted<'_>) -> &'static [(&'static str, &'static str)] {
-    let family = Family::of(wanted.model);
-    let lacks = &mut Lacks::default();
-    let (thinking, _) = write_thinking(request, family, max_tokens(request, wanted), lacks);
-    match write_sampling(request, family, thinking.as_ref(), lacks) {
-        (None, None) => &HEADERS,
-        _ => &SAMPLING_HEADERS,
-    }
+    })
 }
 
 fn max_tokens(request: &Request<'_>, wanted: Wanted<'_>) -> u64 {

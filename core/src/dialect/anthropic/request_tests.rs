@@ -11,8 +11,8 @@ use super::encode_request;
 fn written(request: &Request<'_>, default_max_tokens: Option<u32>) -> (Value, Lacks) {
     let mut lacks = Lacks::default();
     let wanted = Wanted { model: "claude-sonnet-4-5", default_max_tokens };
-    let body = encode_request(request, wanted, &mut lacks).expect("can be written");
-    (serde_json::from_slice(&body).expect("is JSON"), lacks)
+    let encoded = encode_request(request, wanted, &mut lacks).expect("can be written");
+    (serde_json::from_slice(&encoded.body).expect("is JSON"), lacks)
 }
 
 /// What becomes of these messages of OpenAI's dialect.

@@ -15,7 +15,7 @@ use std::fmt::Write;
 
 pub use answer::decode_answer;
 pub use failure::decode_failure;
-pub use request::encode_request;
+pub use request::{check_request, encode_request};
 pub use stream::StreamReader;
 
 /// What a client calls the parameters that Gemini has nothing for: the names of OpenAI Chat Completions.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::conversation::{Effort, Format, Request, Tool, ToolChoice};
-use crate::dialect::{Lacks, Wanted};
+use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::{Raw, Text};
 
@@ -21,12 +21,28 @@ pub fn encode_request(
     request: &Request<'_>,
     wanted: Wanted<'_>,
     lacks: &mut Lacks,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Encoded, Failure> {
+    let body = write_body(request, wanted, lacks)?;
+    let body =
+        serde_json::to_vec(&body).map_err(|_| Failure::operator("The request could not be written."))?;
+    Ok(Encoded { body, headers: &[] })
+}
+
+/// Finds out what a request lacks, without writing it.
+pub fn check_request(request: &Request<'_>, wanted: Wanted<'_>, lacks: &mut Lacks) -> Result<(), Failure> {
+    write_body(request, wanted, lacks).map(drop)
+}
+
+fn write_body<'r>(
+    request: &'r Request<'_>,
+    wanted: Wanted<'_>,
+    lacks: &mut Lacks,
+) -> Result<Body<'r>, Failure> {
     let model = Model::named(wanted.model);
     note_lacks(request, lacks);
     let messages = Messages::read(request, model, lacks)?;
     let generation = generation(request, wanted, model, lacks);
-    let body = Body {
+    Ok(Body {
         system_instruction: (!messages.system.is_empty()).then_some(Instruction { parts: messages.system }),
         contents: messages.contents,
         tools: (!request.tools.is_empty()).then(|| [tools(request)]),
@@ -34,8 +50,7 @@ pub fn encode_request(
             .map(|function_calling_config| ToolConfig { function_calling_config }),
         generation_config: (!generation.is_empty()).then_some(generation),
         service_tier: request.service_tier.as_deref().and_then(|tier| service_tier(tier, lacks)),
-    };
-    serde_json::to_vec(&body).map_err(|_| Failure::operator("the request could not be written"))
+    })
 }
 
 #[derive(Serialize)]

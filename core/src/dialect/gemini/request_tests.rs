@@ -16,8 +16,8 @@ fn tool(name: &'static str, parameters: Option<&'static str>, strict: bool) -> T
 fn encode(request: &Request<'_>, model: &str) -> (Value, Vec<String>) {
     let mut lacks = Lacks::default();
     let wanted = Wanted { model, default_max_tokens: None };
-    let body = encode_request(request, wanted, &mut lacks).expect("encodes");
-    (serde_json::from_slice(&body).expect("is JSON"), lacks.parameters().to_vec())
+    let encoded = encode_request(request, wanted, &mut lacks).expect("encodes");
+    (serde_json::from_slice(&encoded.body).expect("is JSON"), lacks.parameters().to_vec())
 }
 
 #[test]
@@ -152,8 +152,8 @@ fn schemas_pass_as_they_stand() {
     let request = Request { format, tools, ..request() };
     let mut lacks = Lacks::default();
     let wanted = Wanted { model: "gemini-3-pro", default_max_tokens: Some(9) };
-    let body = encode_request(&request, wanted, &mut lacks).expect("encodes");
-    let body = String::from_utf8(body).expect("is UTF-8");
+    let encoded = encode_request(&request, wanted, &mut lacks).expect("encodes");
+    let body = String::from_utf8(encoded.body).expect("is UTF-8");
     assert!(body.contains(r#""responseJsonSchema":{"type":"object", "x":1}"#), "{body}");
     assert!(
         body.contains(r#"[{"name":"a"},{"name":"b","parametersJsonSchema":{"b":[ 1 ]}},{"name":"c"}]"#),
