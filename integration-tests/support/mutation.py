@@ -11,8 +11,9 @@ TOKENS = [
     b"[" * 200, b'{"a":' * 200, b"data: ", b"event: error\n", b"[DONE]",
 ]  # fmt: skip
 VALUES = [
-    None, True, False, 0, 1, -1, 1.5, 2**63, 10**30, "", "x", "\u0000", "none", "auto", "required", "é" * 300, [], {}, [[]],
-    [{}], [None], {"type": None}, {"type": "text"}, {"type": "function", "function": {}}, {"text": 1}, [{"role": "user"}],
+    None, True, False, 0, 1, -1, 1.5, 2**63, 10**30, "", "x", "\u0000", "none", "auto", "required", "é" * 300, [], {},
+    [[]], [{}], [None], {"type": None}, {"type": "text"}, {"type": "function", "function": {}}, {"text": 1},
+    [{"role": "user"}],
     [{"type": "text", "text": "x"}], {"error": {"message": "m", "code": 429}}, {"": {}},
 ]  # fmt: skip
 
