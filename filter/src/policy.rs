@@ -153,6 +153,8 @@ impl HttpContext for PolicyFilter {
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        // What a client says behind its body is for no provider.
+        let _ = host::set_headers(MapType::HttpRequestTrailers, &[]);
         self.serve(usize::MAX)
     }
 

@@ -93,9 +93,11 @@ impl ProviderFilter {
     }
 
     fn fail(&mut self, message: &'static str) -> Action {
-        let client =
-            self.exchange.as_ref().map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client);
-        self.reply(&Reply::failure(client, &Failure::operator(message)))
+        self.reply(&Reply::failure(self.client(), &Failure::operator(message)))
+    }
+
+    fn client(&self) -> ClientDialect {
+        self.exchange.as_ref().map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client)
     }
 
     /// Puts the client's headers in the place of the provider's.
@@ -112,22 +114,45 @@ impl ProviderFilter {
     }
 
     /// The response is whole, or longer than what is held.
-    fn finish_whole(&mut self, status: u16, size: usize) -> Result<Action, host::Refused> {
+    fn finish_whole(
+        &mut self,
+        status: u16,
+        size: usize,
+        end_of_stream: bool,
+    ) -> Result<Action, host::Refused> {
         let (Some(attempt), Some(exchange)) = (&self.attempt, &self.exchange) else {
             return Ok(Action::Continue);
         };
         let body = host::buffer(BufferType::HttpResponseBody, 0, size)?;
-        self.response = match attempt.whole(&mut exchange.borrow_mut(), status, &body, now()) {
+        let reply = attempt.whole(&mut exchange.borrow_mut(), status, &body, now());
+        match reply {
             None => {
+                self.response = Response::Passing;
                 self.release(status, &[], Length::Unchanged)?;
-                Response::Passing
+                Ok(Action::Continue)
             }
+            // The provider need not be waited for: what else it says is for nobody.
+            Some(reply) if !end_of_stream => self.replace(&reply, size),
             Some(reply) => {
+                self.response = Response::Replaced;
                 self.release(reply.status, &reply.headers, Length::Exactly(reply.body.len()))?;
                 host::set_buffer(BufferType::HttpResponseBody, 0, size, &reply.body)?;
-                Response::Replaced
+                Ok(Action::Continue)
             }
-        };
+        }
+    }
+
+    /// Puts a failure in the place of a response whose headers are held and whose end may be far.
+    fn replace(&mut self, reply: &Reply, size: usize) -> Result<Action, host::Refused> {
+        if !self.attempt.as_ref().is_some_and(|attempt| attempt.gives_way(reply.status)) {
+            return Ok(self.reply(reply));
+        }
+        // Envoy tries the next target as soon as it sees the status; a reply of our own it would not.
+        self.response = Response::Replaced;
+        self.release(reply.status, &reply.headers, Length::Unknown)?;
+        if size > 0 {
+            host::set_buffer(BufferType::HttpResponseBody, 0, size, &[])?;
+        }
         Ok(Action::Continue)
     }
 
@@ -136,7 +161,10 @@ impl ProviderFilter {
         let Response::Waiting { mut stream, taken, mut out } = std::mem::take(&mut self.response) else {
             return Ok(Action::Continue);
         };
-        let chunk = host::buffer(BufferType::HttpResponseBody, taken, size.saturating_sub(taken))?;
+        let chunk = match size > taken {
+            true => host::buffer(BufferType::HttpResponseBody, taken, size - taken)?,
+            false => Vec::new(),
+        };
         let unchanged = stream.push(&chunk, &mut out);
         if end_of_stream {
             stream.end(&mut out);
@@ -147,18 +175,11 @@ impl ProviderFilter {
                 return Ok(Action::Pause);
             }
             Held::Failed(failure) => {
-                let client = self
-                    .exchange
-                    .as_ref()
-                    .map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client);
-                let reply = Reply::failure(client, failure);
+                let reply = Reply::failure(self.client(), failure);
                 if let Some(exchange) = &self.exchange {
                     exchange.borrow_mut().failed(failure);
                 }
-                self.release(reply.status, &reply.headers, Length::Unknown)?;
-                host::set_buffer(BufferType::HttpResponseBody, 0, size, &reply.body)?;
-                self.response = Response::Replaced;
-                return Ok(Action::Continue);
+                return self.replace(&reply, size);
             }
             Held::Begun => {}
         }
@@ -277,7 +298,7 @@ impl HttpContext for ProviderFilter {
                 let status = *status;
                 let exceeds = self.attempt.as_ref().is_some_and(|attempt| attempt.exceeds(size));
                 match end_of_stream || exceeds {
-                    true => self.finish_whole(status, size),
+                    true => self.finish_whole(status, size, end_of_stream),
                     false => Ok(Action::Pause),
                 }
             }
@@ -294,7 +315,7 @@ impl HttpContext for ProviderFilter {
         let done = match &self.response {
             Response::Whole { status } => {
                 let status = *status;
-                self.finish_whole(status, usize::MAX)
+                self.finish_whole(status, usize::MAX, true)
             }
             Response::Waiting { taken, .. } => {
                 let size = *taken;

@@ -77,9 +77,8 @@ impl Attempt {
         exchange.answered(status);
         if status >= 400 {
             let for_client = provider_failure(status, None).status;
-            let retried = self.more && RETRIABLE.contains(&for_client);
             return match self.native() && !is_about_the_gateway(status) {
-                _ if retried => Step::Pass(for_client),
+                _ if self.gives_way(for_client) => Step::Pass(for_client),
                 true => Step::Pass(status),
                 false => Step::Whole,
             };
@@ -94,6 +93,11 @@ impl Attempt {
     fn stream_answer(&self, now: u64) -> StreamAnswer {
         let writer = (!self.native()).then(|| ChatEncoder::new(now, self.stream_usage, &self.model));
         StreamAnswer::new(self.client, self.dialect, writer, self.max_body_bytes)
+    }
+
+    /// Whether a response with this status is not for the client: another target is tried.
+    pub fn gives_way(&self, status: u16) -> bool {
+        self.more && RETRIABLE.contains(&status)
     }
 
     /// Whether a body of this length is more than the gateway holds; there is no need to wait for its end then.

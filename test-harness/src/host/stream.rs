@@ -420,7 +420,7 @@ impl FilterStream {
             if from_here {
                 self.run_data(vm, side, data, complete && !trailers)?;
             } else {
-                self.pass_data(side, data, complete && !trailers);
+                self.frames.push_back(Frame::Data(side, data, complete && !trailers));
             }
         }
         if trailers && from_here {
