@@ -51,16 +51,15 @@ envoy: cli ## say which Envoy is used, after fetching one where there is none
 
 test-core: envoy ## unit tests and test cases on the native core
 	@echo '==> the core, its test cases, the command line'
-	@$(CARGO) test -p sluice-core -p test-cases -p sluice
+	@ENVOY="$$($(SLUICE) envoy)" $(CARGO) test -p sluice-core -p test-cases -p sluice
 
 test-module: module ## the built module in the test harness's host, and the mock vendors' own tests
 	@echo '==> the module in its own host'
 	@$(CARGO) test -p test-harness
 
 test-envoy: build mocks $(TOOLS)/python.done $(TOOLS)/node.done ## the real Envoy with the official SDKs
-	@$(SLUICE) envoy >/dev/null
 	@echo '==> the real Envoy'
-	@$(PYTHON) -m pytest integration-tests
+	@ENVOY="$$($(SLUICE) envoy)" $(PYTHON) -m pytest integration-tests
 
 format: ## fail where the code is not formatted
 	@$(CARGO) fmt --all --check
