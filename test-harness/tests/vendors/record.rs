@@ -85,7 +85,7 @@ async fn chunked_bodies_are_read_and_short_ones_are_noticed() {
     let vendors = start();
     let body = hello("openai", "hi").to_string();
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer sk-x\r\n\
-                content-type: application/json\r\n";
+                content-type: application/json\r\nconnection: close\r\n";
     let (first, second) = body.split_at(20);
     let chunks = format!("14\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n", second.len());
     let address = vendors.url("openai").trim_start_matches("http://");
@@ -95,7 +95,10 @@ async fn chunked_bodies_are_read_and_short_ones_are_noticed() {
     ] {
         let mut socket = TcpStream::connect(address).await.unwrap();
         socket.write_all(format!("{head}{framing}\r\n\r\n{sent}").as_bytes()).await.unwrap();
-        socket.shutdown().await.unwrap();
+        if framing.starts_with("content-length") {
+            // The byte that is missing will never come.
+            socket.shutdown().await.unwrap();
+        }
         let mut answer = String::new();
         // The second answer may be a 400 or none, as the connection ends.
         let _ =
