@@ -7,7 +7,7 @@ pub const ROUTE_HEADER: &str = "x-sluice-route";
 /// Which provider answered; its absence means that Envoy made the response itself.
 pub const PROVIDER_HEADER: &str = "x-sluice-provider";
 /// Who was tried before, and how each failed.
-pub const FAILED_HEADER: &str = "x-sluice-failed";
+pub(super) const FAILED_HEADER: &str = "x-sluice-failed";
 /// Which parameters were left out.
 pub(super) const DROPPED_HEADER: &str = "x-sluice-dropped";
 

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use attempt::UpstreamRequest;
-pub use headers::{FAILED_HEADER, Length, PROVIDER_HEADER, ROUTE_HEADER, is_internal};
+pub use headers::{Length, PROVIDER_HEADER, ROUTE_HEADER, is_internal};
 pub use opening::{Head, Opening, open};
 pub use response::{Attempt, Step};
 pub use stream::{Held, StreamAnswer};
@@ -87,12 +87,11 @@ impl Reply {
 impl Exchange {
     /// The headers that make Envoy route the request, and retry it on the next target.
     pub fn routing(&self) -> Vec<(&'static str, String)> {
-        let statuses: Vec<_> = RETRIABLE.iter().map(u16::to_string).collect();
         vec![
             (ROUTE_HEADER, self.model.route(self.first)),
             ("x-envoy-max-retries", self.count.saturating_sub(1).to_string()),
             ("x-envoy-retry-on", "connect-failure,reset,retriable-status-codes".to_owned()),
-            ("x-envoy-retriable-status-codes", statuses.join(",")),
+            ("x-envoy-retriable-status-codes", RETRIABLE.map(|status| status.to_string()).join(",")),
             ("x-envoy-upstream-rq-per-try-timeout-ms", self.model.timeouts.attempt.as_millis().to_string()),
         ]
     }
@@ -102,7 +101,7 @@ impl Exchange {
         let mut remarks = Vec::new();
         let failures = self.failures();
         if !failures.is_empty() {
-            remarks.push((FAILED_HEADER, failures));
+            remarks.push((headers::FAILED_HEADER, failures));
         }
         if !self.dropped.is_empty() {
             remarks.push((headers::DROPPED_HEADER, self.dropped.join(", ")));

@@ -112,11 +112,6 @@ impl Model {
             first => format!("sluice-model/{}-{}", first + 1, self.name),
         }
     }
-
-    /// The target of this provider's n-th occurrence.
-    pub fn target(&self, provider: &str, occurrence: u32) -> Option<&Target> {
-        self.targets.iter().find(|target| target.provider.name == provider && target.occurrence == occurrence)
-    }
 }
 
 impl Target {
