@@ -1,0 +1,82 @@
+//! The policy document as its author wrote it: shape, ranges and references checked, nothing resolved.
+
+mod callers;
+mod listen;
+mod models;
+mod providers;
+
+use std::collections::HashSet;
+
+pub use callers::KeyEntry;
+pub use listen::Listen;
+pub use models::{ModelEntry, TargetEntry, Unsupported};
+pub use providers::{Credential, ProviderEntry};
+
+use super::Faults;
+use super::fields::{Field, Fields};
+use super::node::Node;
+
+/// A policy document (version 1).
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub listen: Listen,
+    pub providers: Vec<ProviderEntry>,
+    pub models: Vec<ModelEntry>,
+    /// Whether a request without a credential is served.
+    pub anonymous: bool,
+    pub keys: Vec<KeyEntry>,
+}
+
+/// Sections that are part of the language and not yet acted on.
+const LATER: [&str; 6] = ["access", "limits", "prices", "redaction", "guards", "audit"];
+
+impl Document {
+    /// Reads as much as can be read, and notes every fault on the way.
+    pub(super) fn read(bytes: &[u8]) -> (Option<Self>, Faults) {
+        let mut faults = Faults::default();
+        let document = match Node::parse(bytes) {
+            Ok(node) => read_document(&node, &mut faults),
+            Err(message) => {
+                faults.add("", message);
+                None
+            }
+        };
+        (document, faults)
+    }
+}
+
+fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
+    let mut fields = Fields::of(&Field::root(node), faults)?;
+    if let Some(version) = fields.required("version", faults) {
+        version.integer(1..=1, faults);
+    }
+    let listen =
+        fields.optional("listen").and_then(|field| listen::read_listen(&field, faults)).unwrap_or_default();
+
+    let mut named = HashSet::new();
+    let mut providers = Vec::new();
+    if let Some(entries) = fields.required("providers", faults).and_then(|field| Fields::of(&field, faults)) {
+        for (name, field) in entries.entries() {
+            named.insert(name.to_owned());
+            providers::check_provider_name(name, &field, faults);
+            providers.extend(providers::read_provider(name, &field, faults));
+        }
+    }
+    let mut models = Vec::new();
+    if let Some(entries) = fields.required("models", faults).and_then(|field| Fields::of(&field, faults)) {
+        for (name, field) in entries.entries() {
+            models::check_model_name(name, &field, faults);
+            models.extend(models::read_model(name, &field, &named, faults));
+        }
+    }
+    let (anonymous, keys) = fields
+        .optional("callers")
+        .map_or_else(Default::default, |field| callers::read_callers(&field, faults));
+    for name in LATER {
+        if let Some(field) = fields.optional(name) {
+            field.not_yet_supported(faults);
+        }
+    }
+    fields.finish(faults);
+    Some(Document { listen, providers, models, anonymous, keys })
+}
