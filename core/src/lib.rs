@@ -2,11 +2,15 @@
 #![forbid(unsafe_code)]
 
 pub mod conversation;
+pub mod credential;
 pub mod dialect;
+pub mod embeddings;
 pub mod exchange;
 pub mod failure;
 pub mod identity;
 mod json;
 pub mod policy;
+pub mod rerank;
 pub mod stream;
+pub mod task;
 pub mod usage;

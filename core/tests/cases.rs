@@ -25,7 +25,7 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
         }
     };
     let (request, attempt) =
-        opened.attempt(exchange.provider, 1).unwrap_or_else(|failure| panic!("{failure:?}"));
+        opened.attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW)).unwrap_or_else(|failure| panic!("{failure:?}"));
     let header = |name: &str| {
         request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     };
@@ -40,7 +40,7 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
     let body = exchange.response_or(default.expect("the default case"));
     let play = |chunks: &[&[u8]]| {
         let mut opened = open(&plan, &case.request).expect("opened before");
-        let (_, attempt) = opened.attempt(exchange.provider, 1).expect("attempted before");
+        let (_, attempt) = opened.attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW)).expect("attempted before");
         answer(&mut opened, &attempt, exchange.status(), &body, chunks)
     };
     drop(attempt);

@@ -98,7 +98,7 @@ impl PolicyFilter {
     fn client(&self) -> ClientDialect {
         match &self.state {
             State::Reading(opening) => opening.client(),
-            State::Serving(parked) => parked.exchange.borrow().client,
+            State::Serving(parked) => parked.exchange.borrow().client(),
             State::New | State::Replied => ClientDialect::OpenAiChat,
         }
     }

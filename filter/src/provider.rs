@@ -63,7 +63,7 @@ impl ProviderFilter {
         })?;
         let (provider, occurrence) = target_of_endpoint()
             .ok_or_else(|| Failure::operator("The endpoint's metadata does not name its provider."))?;
-        let (request, attempt) = exchange.borrow_mut().attempt(&provider, occurrence)?;
+        let (request, attempt) = exchange.borrow_mut().attempt(&provider, occurrence, host::now())?;
         host::set_headers(MapType::HttpRequestHeaders, &request.headers)
             .map_err(|host::Refused(_)| Failure::operator("The provider's request can't be written."))?;
         self.request = Some(request.body);
@@ -97,7 +97,7 @@ impl ProviderFilter {
     }
 
     fn client(&self) -> ClientDialect {
-        self.exchange.as_ref().map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client)
+        self.exchange.as_ref().map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client())
     }
 
     /// Puts the client's headers in the place of the provider's.
@@ -186,7 +186,8 @@ impl ProviderFilter {
         if let Some(exchange) = &self.exchange {
             exchange.borrow_mut().settle(None);
         }
-        self.release(200, &[], Length::Unknown)?;
+        let content_type = stream.content_type().map(|name| ("content-type", name.to_owned()));
+        self.release(200, content_type.as_slice(), Length::Unknown)?;
         Self::write(unchanged, size, &out)?;
         out.clear();
         self.response = Response::Streaming { stream, out };
@@ -222,7 +223,7 @@ impl ProviderFilter {
     /// Tells the exchange what its stream has used.
     fn settle(&self) {
         if let (Response::Streaming { stream, .. }, Some(exchange)) = (&self.response, &self.exchange) {
-            exchange.borrow_mut().settle(stream.usage());
+            exchange.borrow_mut().settle(Some(stream.usage()));
         }
     }
 }
@@ -235,7 +236,7 @@ impl HttpContext for ProviderFilter {
             Ok(()) => Action::Continue,
             Err(failure) => {
                 let exchange = exchanges::current();
-                let client = exchange.map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client);
+                let client = exchange.map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client());
                 self.reply(&Reply::failure(client, &failure))
             }
         }
@@ -281,7 +282,7 @@ impl HttpContext for ProviderFilter {
                 drop(stream);
                 let failure = Failure::truncated();
                 exchange.borrow_mut().failed(&failure);
-                let client = exchange.borrow().client;
+                let client = exchange.borrow().client();
                 self.reply(&Reply::failure(client, &failure))
             }
             Step::Stream(stream) => {

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use sluice_core::policy::{Credential, Document, Faults, Plan};
+use sluice_core::policy::{Document, Faults, Plan};
 
 use self::tree::{Tree, map, socket_address};
 
@@ -86,13 +86,7 @@ pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, E
 
 /// The environment variables that the document's credentials name.
 pub fn variables(document: &Document) -> BTreeSet<&str> {
-    let credentials = document.providers.iter().map(|provider| &provider.credential);
-    credentials
-        .filter_map(|credential| match credential {
-            Credential::Environment(name) => Some(name.as_str()),
-            Credential::None => None,
-        })
-        .collect()
+    document.providers.iter().flat_map(|provider| provider.credential.variables()).collect()
 }
 
 fn utf8(path: &Path) -> Result<String, Error> {

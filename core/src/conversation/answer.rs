@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::json::Text;
 use crate::usage::Usage;
 
-use super::{Part, ToolCall};
+use super::{Part, Signature, ToolCall};
 
 /// A whole answer; it borrows from the provider's body.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Choice<'a> {
     /// Texts, refusals, reasoning and tool calls, in the order in which they were produced.
     pub parts: Vec<Part<'a>>,
     pub finish: Finish,
+    /// The stop text that ended it, where the vendor tells.
+    pub stop: Option<Text<'a>>,
     pub logprobs: Option<Vec<TokenLogprob<'a>>>,
 }
 
@@ -66,14 +68,18 @@ pub enum Event<'a> {
     Refusal { choice: u32, text: Text<'a> },
     /// More of the model's thinking.
     Reasoning { choice: u32, text: Text<'a> },
+    /// Signs the thinking before it, of which no text need have been shown; that piece of thinking is complete.
+    Signature { choice: u32, signature: Signature<'a> },
+    /// A piece of thinking that only its maker can read, whole.
+    HiddenReasoning { choice: u32, hidden: Signature<'a> },
     /// A tool call begins; `call` counts the calls of this choice from 0. Its arguments may be whole already, or follow.
     ToolCall { choice: u32, call: u32, tool: ToolCall<'a> },
     /// More of a tool call's arguments, as JSON text.
     Arguments { choice: u32, call: u32, json: Text<'a> },
     /// The chances of the tokens of the text that comes next.
     Logprobs { choice: u32, tokens: Vec<TokenLogprob<'a>> },
-    /// A choice ends.
-    Finish { choice: u32, finish: Finish },
+    /// A choice ends; `stop` is the stop text that ended it, where the vendor tells.
+    Finish { choice: u32, finish: Finish, stop: Option<Text<'a>> },
     /// What has been used up to here: each one replaces the one before.
     Usage(Usage),
     /// The answer failed; nothing follows.

@@ -1,10 +1,14 @@
 //! The canonical conversation: what every client's request becomes, and what every provider's is made from.
 
 mod answer;
+mod field;
+mod signature;
 
 use serde::{Deserialize, Serialize};
 
 pub use answer::{Answer, Choice, Event, Finish, TokenChance, TokenLogprob};
+pub use field::{Field, Place};
+pub use signature::{Maker, Signature};
 
 use crate::json::{Raw, Text};
 
@@ -26,6 +30,8 @@ pub struct Request<'a> {
     pub max_tokens: Option<u64>,
     pub temperature: Option<f64>,
     pub top_p: Option<f64>,
+    /// How many of the likeliest tokens are drawn from.
+    pub top_k: Option<u64>,
     pub presence_penalty: Option<f64>,
     pub frequency_penalty: Option<f64>,
     pub seed: Option<i128>,
@@ -37,6 +43,12 @@ pub struct Request<'a> {
     /// How many alternatives are wanted for each token.
     pub top_logprobs: Option<u32>,
     pub effort: Option<Effort>,
+    /// How to think, where the client says more than how much effort.
+    pub thinking: Option<Thinking>,
+    /// Whether the client wants to read the thinking; `None` leaves it to the vendor.
+    pub show_thinking: Option<bool>,
+    /// How long the answer should be, in OpenAI's words (`low`, `medium`, `high`).
+    pub verbosity: Option<Text<'a>>,
     /// Who the end user is, in the client's own words.
     pub user: Option<Text<'a>>,
     /// An opaque id of the end user, for the vendor's own watch over abuse.
@@ -65,6 +77,7 @@ pub struct Message<'a> {
     /// Who among several of the same role speaks.
     pub name: Option<Text<'a>>,
     pub parts: Vec<Part<'a>>,
+    pub at: Place,
 }
 
 /// Who speaks.
@@ -89,14 +102,30 @@ pub enum Part<'a> {
     Media(Media<'a>),
     ToolCall(ToolCall<'a>),
     ToolResult(ToolResult<'a>),
+    /// What the vendor may keep for later requests ends here: behind the part before, or the message before where it is
+    /// the first. Advice: a dialect without a word for it leaves it out and names it.
+    CacheMark(CacheMark<'a>),
 }
 
-/// Thinking that a model has shown.
-#[derive(Debug)]
+/// Where a prompt may be cached up to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheMark<'a> {
+    /// How long, in Anthropic's words (`5m`, `1h`); the vendor's own default when `None`.
+    pub ttl: Option<Text<'a>>,
+    pub at: Place,
+}
+
+/// Thinking that a model has shown, or that it keeps to itself.
+#[derive(Debug, Default)]
 pub struct Reasoning<'a> {
+    /// Empty where the vendor shows none of it.
     pub text: Text<'a>,
     /// By which the vendor knows its own thinking again.
-    pub signature: Option<Text<'a>>,
+    pub signature: Option<Signature<'a>>,
+    /// The thinking itself, readable only by the vendor (Anthropic's `redacted_thinking`, OpenAI's `encrypted_content`).
+    pub hidden: Option<Signature<'a>>,
+    /// The vendor's id of this piece of thinking (OpenAI Responses `rs_…`).
+    pub id: Option<Text<'a>>,
 }
 
 /// An image, a recording or a file.
@@ -104,8 +133,7 @@ pub struct Reasoning<'a> {
 pub struct Media<'a> {
     pub kind: MediaKind,
     pub source: MediaSource<'a>,
-    /// Where it stands in the client's body, to name it in an error.
-    pub path: String,
+    pub at: Place,
 }
 
 /// What a medium is.
@@ -113,6 +141,7 @@ pub struct Media<'a> {
 pub enum MediaKind {
     Image,
     Audio,
+    Video,
     File,
 }
 
@@ -125,6 +154,8 @@ pub enum MediaSource<'a> {
     Base64 { media_type: Text<'a>, data: Text<'a>, file_name: Option<Text<'a>> },
     /// Kept by the vendor under an id.
     File(Text<'a>),
+    /// Plain text in place, of a file.
+    Text { text: Text<'a>, file_name: Option<Text<'a>> },
 }
 
 /// The assistant's wish to have a tool called.
@@ -132,10 +163,13 @@ pub enum MediaSource<'a> {
 pub struct ToolCall<'a> {
     pub id: Text<'a>,
     pub name: Text<'a>,
-    /// JSON text, as the model wrote it; it need not be valid.
+    /// JSON text, as the model wrote it; it need not be valid. Of a [custom](Tool::custom) tool: free text.
     pub arguments: Text<'a>,
+    /// Whether the tool is a custom one, so that `arguments` is no JSON.
+    pub custom: bool,
     /// By which the vendor knows the thinking behind the call again.
-    pub signature: Option<Text<'a>>,
+    pub signature: Option<Signature<'a>>,
+    pub at: Place,
 }
 
 /// What a tool answered.
@@ -145,17 +179,38 @@ pub struct ToolResult<'a> {
     pub call: Text<'a>,
     /// Texts and media.
     pub parts: Vec<Part<'a>>,
+    /// Whether the tool failed, by the client's word.
+    pub failed: bool,
+    pub at: Place,
 }
 
 /// A function that the model may call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Tool<'a> {
     pub name: Text<'a>,
     pub description: Option<Text<'a>>,
     /// JSON Schema of its arguments; none when it takes nothing.
     pub parameters: Option<Raw<'a>>,
-    /// Whether the arguments must obey the schema to the letter.
-    pub strict: bool,
+    /// Whether the arguments must obey the schema to the letter; `None` where the client doesn't say.
+    pub strict: Option<bool>,
+    /// A custom tool takes free text in place of arguments: [`Self::parameters`] is `None` then. A dialect without such
+    /// tools offers a function with one string, [`Self::CUSTOM_INPUT`].
+    pub custom: Option<CustomTool<'a>>,
+    /// What the vendor may keep for later requests ends behind this tool.
+    pub cache: Option<CacheMark<'a>>,
+    pub at: Place,
+}
+
+/// What is special of a custom tool.
+#[derive(Clone, Copy, Debug)]
+pub struct CustomTool<'a> {
+    /// The form of its text, in OpenAI's words (`{"type": "grammar", …}`); any text when `None`.
+    pub format: Option<Raw<'a>>,
+}
+
+impl Tool<'_> {
+    /// The one argument of a function that stands for a custom tool.
+    pub const CUSTOM_INPUT: &'static str = "input";
 }
 
 /// Which tools may or must be called.
@@ -188,7 +243,18 @@ pub struct JsonSchema<'a> {
     pub name: Text<'a>,
     pub description: Option<Text<'a>>,
     pub schema: Option<Raw<'a>>,
-    pub strict: bool,
+    pub strict: Option<bool>,
+}
+
+/// How a model should think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinking {
+    /// Not at all.
+    Off,
+    /// As it sees fit.
+    Adaptive,
+    /// With at most so many tokens.
+    Budget(u64),
 }
 
 /// How much a model should think.

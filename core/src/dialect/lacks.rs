@@ -1,28 +1,57 @@
 //! What a provider can't do of a request, by the names that the client used.
 
+use super::ClientDialect;
+use crate::conversation::{Field, Other};
+use crate::failure::Failure;
+
 /// Collects what a dialect had to leave out of a request.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lacks {
+    client: ClientDialect,
     parameters: Vec<String>,
     contents: Vec<String>,
     omissions: Vec<String>,
 }
 
 impl Lacks {
-    /// A parameter (`seed`) that the provider has nothing for: the policy may allow to leave it out.
-    pub fn parameter(&mut self, path: impl Into<String>) {
-        self.parameters.push(path.into());
+    /// Nothing is lacking yet of a request in this dialect.
+    pub fn new(client: ClientDialect) -> Self {
+        Self { client, parameters: Vec::new(), contents: Vec::new(), omissions: Vec::new() }
     }
 
-    /// Something that is part of what is said (`messages[1].content[0].input_audio`): never to be left out.
-    pub fn content(&mut self, path: impl Into<String>) {
-        self.contents.push(path.into());
+    pub(super) fn client(&self) -> ClientDialect {
+        self.client
+    }
+
+    /// A parameter (`seed`) that the provider has nothing for: the policy may allow to leave it out.
+    pub fn parameter(&mut self, field: Field<'_>) {
+        self.parameters.push(self.client.name(field));
+    }
+
+    /// Something that is part of what is said: never to be left out.
+    pub fn content(&mut self, field: Field<'_>) {
+        self.contents.push(self.client.name(field));
     }
 
     /// A parameter that is left out whatever the policy says, because refusing it would break what clients can't
     /// help: it is only named.
-    pub fn omission(&mut self, path: impl Into<String>) {
-        self.omissions.push(path.into());
+    pub fn omission(&mut self, field: Field<'_>) {
+        self.omissions.push(self.client.name(field));
+    }
+
+    /// What the client's dialect has and the canonical request has no word for: no other dialect has one either.
+    pub fn others(&mut self, others: &[Other]) {
+        for other in others {
+            match other.content {
+                true => self.content(Field::Path(&other.path)),
+                false => self.parameter(Field::Path(&other.path)),
+            }
+        }
+    }
+
+    /// The failure of a request whose field has a value that can't be; `reason` completes the sentence "'path' …".
+    pub fn invalid_value(&self, field: Field<'_>, reason: &str) -> Failure {
+        Failure::invalid_value(self.client.name(field), reason)
     }
 
     /// The parameters that were left out, in the order in which they were noted.

@@ -1,10 +1,14 @@
 //! The request of each attempt: complete, so that nothing of an earlier attempt is left in it.
 
+use std::time::Duration;
+
+use crate::credential::Unsigned;
+use crate::dialect::{ClientDialect, ProviderDialect};
 use crate::failure::Failure;
 use crate::policy::Target;
 
 use super::prepare::{self, Prepared};
-use super::response::Attempt;
+use super::response::{Attempt, Form};
 use super::{AttemptRecord, Exchange};
 
 /// What a provider gets: these headers and no others, this body.
@@ -19,10 +23,12 @@ impl Exchange {
     /// Begins an attempt at the provider that Envoy has chosen, told by its endpoint's metadata.
     ///
     /// An error means that the attempt can't be made; it is what the client gets.
+    /// `now`: since the Unix epoch.
     pub fn attempt(
         &mut self,
         provider: &str,
         occurrence: u32,
+        now: Duration,
     ) -> Result<(UpstreamRequest, Attempt), Failure> {
         let model = std::sync::Arc::clone(&self.model);
         let index = model
@@ -39,24 +45,46 @@ impl Exchange {
         let more = self.attempts.len() + 1 < self.count;
         self.attempts.push(AttemptRecord { target: index, status: None });
         self.dropped.clone_from(&prepared.dropped);
-        let attempt = Attempt::new(self, target, more);
-        Ok((self.upstream_request(target, prepared), attempt))
+        let attempt = self.response(target, &prepared, more)?;
+        Ok((self.upstream_request(target, prepared, now)?, attempt))
     }
 
     fn prepared_for(&mut self, index: usize, target: &Target) -> Result<Prepared, Failure> {
         if let Some((_, prepared)) = self.prepared.take_if(|(prepared, _)| *prepared == index) {
             return Ok(prepared);
         }
-        let body = self.body.as_ref().ok_or_else(|| Failure::operator("The request's body is gone."))?;
-        let request = self.client.decode(body)?;
-        prepare::prepare(self.client, &self.model, target, &request, body)
+        let body = self.body.as_ref().ok_or_else(gone)?;
+        let task = ClientDialect::decode(&self.call, body)?;
+        prepare::prepare(&self.call, &self.model, target, &task, body)
     }
 
-    fn upstream_request(&self, target: &Target, prepared: Prepared) -> UpstreamRequest {
+    /// What awaits the response of a target.
+    fn response(&self, target: &Target, prepared: &Prepared, more: bool) -> Result<Attempt, Failure> {
+        let form = match prepared.native {
+            Some(native) => Form::Native { native, hides_usage: prepared.hides_usage },
+            None => {
+                let body = self.body.as_ref().ok_or_else(gone)?;
+                let task = ClientDialect::decode(&self.call, body)?;
+                Form::Translated(ClientDialect::asked(&self.call, &task, body, &target.model))
+            }
+        };
+        Ok(Attempt::new(self, target, form, more))
+    }
+
+    fn upstream_request(
+        &self,
+        target: &Target,
+        prepared: Prepared,
+        now: Duration,
+    ) -> Result<UpstreamRequest, Failure> {
         let provider = &target.provider;
         let endpoint = &provider.endpoint;
-        let path = format!("{}{}", endpoint.path, provider.dialect.path(&target.model, self.stream));
-        let accept = if self.stream { "text/event-stream" } else { "application/json" };
+        let path = format!("{}{}", endpoint.path, prepared.path);
+        let accept = match (self.stream, provider.dialect) {
+            (true, ProviderDialect::Bedrock) => "application/vnd.amazon.eventstream",
+            (true, _) => "text/event-stream",
+            (false, _) => "application/json",
+        };
         let scheme = if endpoint.tls { "https" } else { "http" };
         let own = [
             (":method", "POST"),
@@ -69,15 +97,20 @@ impl Exchange {
         ];
         let mut headers: Vec<(String, String)> =
             own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        if self.client.is_native_to(provider.dialect) {
+        if prepared.native.is_some() {
             headers.extend_from_slice(&self.passing);
         }
-        headers
-            .extend(prepared.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        if let Some(authentication) = &provider.authentication {
-            headers.push((authentication.header.to_owned(), authentication.value.expose().to_owned()));
+        for (name, value) in prepared.headers {
+            // What a client of the same dialect says itself goes before what we would say in its place.
+            if !headers.iter().any(|(header, _)| header == name) {
+                headers.push(((*name).to_owned(), (*value).to_owned()));
+            }
         }
-        UpstreamRequest { headers, body: prepared.body }
+        let unsigned = Unsigned { scheme, authority: &endpoint.authority, path: &path, body: &prepared.body };
+        for (name, value) in provider.authentication.headers(unsigned, now)? {
+            headers.push((name.to_owned(), value));
+        }
+        Ok(UpstreamRequest { headers, body: prepared.body })
     }
 
     /// A provider has answered an attempt with this status; it may be another one than the client will get.
@@ -86,4 +119,8 @@ impl Exchange {
             attempt.status = Some(status);
         }
     }
+}
+
+fn gone() -> Failure {
+    Failure::operator("The request's body is gone.")
 }

@@ -21,7 +21,7 @@ pub use opening::{Head, Opening, open};
 pub use response::{Attempt, Step};
 pub use stream::{Held, StreamAnswer};
 
-use crate::dialect::ClientDialect;
+use crate::dialect::{Call, ClientDialect};
 use crate::failure::{Failure, Kind};
 use crate::identity::Caller;
 use crate::policy::{Model, Plan};
@@ -32,13 +32,13 @@ use prepare::Prepared;
 #[derive(Debug)]
 pub struct Exchange {
     pub plan: Arc<Plan>,
-    pub client: ClientDialect,
+    call: Call,
     pub caller: Option<Arc<Caller>>,
     pub model: Arc<Model>,
     /// Whether the client wants a stream.
     pub stream: bool,
-    /// Whether the client wants the stream's usage.
-    stream_usage: bool,
+    /// How many bytes the client's body has.
+    size: usize,
     /// The client's body, while another attempt may need it.
     body: Option<Arc<Vec<u8>>>,
     /// The client's own headers that a provider of its own dialect gets.
@@ -85,6 +85,11 @@ impl Reply {
 }
 
 impl Exchange {
+    /// The dialect that the client speaks.
+    pub fn client(&self) -> ClientDialect {
+        self.call.dialect
+    }
+
     /// The headers that make Envoy route the request, and retry it on the next target.
     pub fn routing(&self) -> Vec<(&'static str, String)> {
         vec![

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::conversation::Request;
-use crate::dialect::ClientDialect;
+use crate::conversation::Field;
+use crate::dialect::{Call, ClientDialect};
 use crate::failure::{Blame, Failure, Kind};
 use crate::identity::{Caller, Credentials};
 use crate::policy::{Model, Plan};
+use crate::task::Task;
 
 use super::prepare::{self, Prepared};
 use super::{Exchange, Reply, headers, too_large};
@@ -23,7 +24,7 @@ pub struct Head<'a> {
 #[derive(Debug)]
 pub struct Opening {
     plan: Arc<Plan>,
-    client: ClientDialect,
+    call: Call,
     caller: Option<Arc<Caller>>,
     passing: Vec<(String, String)>,
 }
@@ -56,9 +57,9 @@ impl<'a> Head<'a> {
 
 /// Opens an exchange by its headers, at `now` (since the Unix epoch). A reply ends it at once.
 pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, Reply> {
-    let client = ClientDialect::of(head.get(":method").unwrap_or_default(), head.path());
+    let call = Call::of(head.get(":method").unwrap_or_default(), head.get(":path").unwrap_or_default());
     // Who asks for what isn't there is told so in the most common dialect, and only once it is known who asks.
-    let dialect = client.unwrap_or(ClientDialect::OpenAiChat);
+    let dialect = call.as_ref().map_or(ClientDialect::OpenAiChat, |call| call.dialect);
     let refuse = |failure: Failure| Reply::failure(dialect, &failure);
     for name in crate::dialect::ProviderDialect::CREDENTIAL_HEADERS {
         if head.disagrees(name) {
@@ -66,10 +67,10 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         }
     }
     let caller = plan.callers.identify(head.credentials(), now).map_err(refuse)?;
-    let client = client.ok_or_else(|| refuse(nothing_there(head)))?;
+    let call = call.ok_or_else(|| refuse(nothing_there(head)))?;
     let passing =
         head.headers.iter().filter(|(name, _)| headers::passes_to_provider(name)).cloned().collect();
-    Ok(Opening { plan: Arc::clone(plan), client, caller, passing })
+    Ok(Opening { plan: Arc::clone(plan), call, caller, passing })
 }
 
 fn nothing_there(head: Head<'_>) -> Failure {
@@ -81,12 +82,12 @@ fn nothing_there(head: Head<'_>) -> Failure {
 impl Opening {
     /// The dialect in which errors have to be said.
     pub fn client(&self) -> ClientDialect {
-        self.client
+        self.call.dialect
     }
 
     /// Reads the body: finds the model and a target that can serve the request. A reply ends the exchange at once.
     pub fn read(self, body: Vec<u8>) -> Result<Exchange, Reply> {
-        let client = self.client;
+        let client = self.call.dialect;
         self.decide(body).map_err(|failure| Reply::failure(client, &failure))
     }
 
@@ -96,17 +97,18 @@ impl Opening {
             return Err(too_large(max_body_bytes));
         }
         let body = Arc::new(body);
-        let request = self.client.decode(&body)?;
-        let model = self.plan.model(&request.model).cloned().ok_or_else(|| unknown_model(&request.model))?;
-        let (first, count, prepared) = choose(self.client, &model, &request, &body)?;
-        let (stream, stream_usage) = (request.stream, request.stream_usage);
-        drop(request);
+        let task = ClientDialect::decode(&self.call, &body)?;
+        let unknown = || unknown_model(self.call.dialect, task.model());
+        let model = self.plan.model(task.model()).cloned().ok_or_else(unknown)?;
+        let (first, count, prepared) = choose(&self.call, &model, &task, &body)?;
+        let stream = task.streams();
+        drop(task);
         Ok(Exchange {
-            client: self.client,
+            call: self.call,
             caller: self.caller,
             stream,
-            stream_usage,
-            body: (count > 1).then_some(body),
+            size: body.len(),
+            body: Some(body),
             passing: self.passing,
             first,
             count,
@@ -125,17 +127,17 @@ impl Opening {
 /// Envoy tries a model's targets one after the other, so a target that can't serve ends the run. When none can, the
 /// client learns why the first one can't.
 fn choose(
-    client: ClientDialect,
+    call: &Call,
     model: &Model,
-    request: &Request<'_>,
+    task: &Task<'_>,
     body: &Arc<Vec<u8>>,
 ) -> Result<(usize, usize, Prepared), Failure> {
     let mut refusal = None;
     for (first, target) in model.targets.iter().enumerate() {
-        match prepare::prepare(client, model, target, request, body) {
+        match prepare::prepare(call, model, target, task, body) {
             Ok(prepared) => {
                 let rest = model.targets.iter().skip(first + 1);
-                let able = rest.take_while(|target| prepare::check(client, model, target, request).is_ok());
+                let able = rest.take_while(|target| prepare::check(call, model, target, task, body).is_ok());
                 return Ok((first, 1 + able.count(), prepared));
             }
             Err(failure) => {
@@ -146,7 +148,7 @@ fn choose(
     Err(refusal.unwrap_or_else(|| Failure::operator("The model has no targets.")))
 }
 
-fn unknown_model(name: &str) -> Failure {
+fn unknown_model(client: ClientDialect, name: &str) -> Failure {
     let name: String = name.chars().take(128).collect();
     Failure {
         blame: Blame::Client,
@@ -154,7 +156,7 @@ fn unknown_model(name: &str) -> Failure {
         kind: Kind::NotFound,
         code: Some("model_not_found".into()),
         message: format!("There is no model '{name}' here.").into(),
-        parameter: Some("model".to_owned()),
+        parameter: Some(client.name(Field::Model)),
         retry_after: None,
     }
 }

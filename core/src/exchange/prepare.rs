@@ -2,70 +2,114 @@
 
 use std::sync::Arc;
 
-use crate::conversation::Request;
-use crate::dialect::{ClientDialect, Lacks, Wanted};
+use crate::dialect::{Call, Lacks, Native, Wanted, adapt};
 use crate::failure::Failure;
 use crate::policy::{Model, Target, Unsupported};
+use crate::task::{Task, TaskKind};
 
 /// A request as one target gets it.
 #[derive(Debug)]
 pub(super) struct Prepared {
+    /// How the client's own dialect is spoken at the target; `None` where everything is translated.
+    pub(super) native: Option<Native>,
+    /// With its query; it stands behind the endpoint's own path.
+    pub(super) path: String,
     pub(super) body: Arc<Vec<u8>>,
     /// Headers that the dialect asks for.
     pub(super) headers: &'static [(&'static str, &'static str)],
+    /// Whether the provider was asked for a usage that the client did not ask for.
+    pub(super) hides_usage: bool,
     /// The parameters that were left out.
     pub(super) dropped: Vec<String>,
 }
 
 /// Makes the request for a target.
 pub(super) fn prepare(
-    client: ClientDialect,
+    call: &Call,
     model: &Model,
     target: &Target,
-    request: &Request<'_>,
+    task: &Task<'_>,
     body: &Arc<Vec<u8>>,
 ) -> Result<Prepared, Failure> {
-    let dialect = target.provider.dialect;
-    if client.is_native_to(dialect) {
-        let mixed = model.targets.iter().any(|target| !client.is_native_to(target.provider.dialect));
-        let adapted = client.adapt(body, request, &target.model, mixed).map(Arc::new);
-        let body = adapted.unwrap_or_else(|| Arc::clone(body));
-        return Ok(Prepared { body, headers: &[], dropped: Vec::new() });
+    let wanted = wanted(model, target);
+    let mut lacks = Lacks::new(call.dialect);
+    let native = Native::of(call, &target.provider, &target.model);
+    if let Some(native) = native {
+        let mixed =
+            model.targets.iter().any(|target| Native::of(call, &target.provider, &target.model).is_none());
+        let adapted = adapt(native, call, body, task, wanted, mixed, &mut lacks)?;
+        return Ok(Prepared {
+            native: Some(native),
+            path: adapted.path,
+            body: adapted.body.map_or_else(|| Arc::clone(body), Arc::new),
+            headers: adapted.headers,
+            hides_usage: adapted.hides_usage,
+            dropped: judge(&lacks, model.unsupported, &target.provider.name)?,
+        });
     }
-    let mut lacks = Lacks::default();
-    refuse_foreign_content(request)?;
-    let encoded = dialect.encode(request, wanted(model, target), &mut lacks)?;
+    can_serve(call, target, task)?;
+    let encoded = target.provider.dialect.encode(task, wanted, &mut lacks)?;
     let dropped = judge(&lacks, model.unsupported, &target.provider.name)?;
-    Ok(Prepared { body: Arc::new(encoded.body), headers: encoded.headers, dropped })
+    Ok(Prepared {
+        native: None,
+        path: encoded.path,
+        body: Arc::new(encoded.body),
+        headers: encoded.headers,
+        hides_usage: false,
+        dropped,
+    })
 }
 
-/// Whether a request could be made for a target, without writing it.
+/// Whether a request could be made for a target, with as little work as that takes.
 pub(super) fn check(
-    client: ClientDialect,
+    call: &Call,
     model: &Model,
     target: &Target,
-    request: &Request<'_>,
+    task: &Task<'_>,
+    body: &Arc<Vec<u8>>,
 ) -> Result<(), Failure> {
-    let dialect = target.provider.dialect;
-    if client.is_native_to(dialect) {
-        return Ok(());
+    match Native::of(call, &target.provider, &target.model) {
+        // What is the same everywhere can be sent everywhere.
+        Some(_) if target.provider.preset.is_none() => Ok(()),
+        Some(_) => prepare(call, model, target, task, body).map(drop),
+        None => {
+            let mut lacks = Lacks::new(call.dialect);
+            can_serve(call, target, task)?;
+            target.provider.dialect.check(task, wanted(model, target), &mut lacks)?;
+            judge(&lacks, model.unsupported, &target.provider.name).map(drop)
+        }
     }
-    let mut lacks = Lacks::default();
-    refuse_foreign_content(request)?;
-    dialect.check(request, wanted(model, target), &mut lacks)?;
-    judge(&lacks, model.unsupported, &target.provider.name).map(|_| ())
 }
 
 fn wanted<'a>(model: &'a Model, target: &'a Target) -> Wanted<'a> {
-    Wanted { model: &target.model, default_max_tokens: model.default_max_tokens }
+    Wanted { model: &target.model, default_max_tokens: model.default_max_tokens, provider: &target.provider }
 }
 
-/// Content that the conversation has no word for can be said in no other dialect; it is looked at first, as what is
-/// left of the request may make no sense without it.
-fn refuse_foreign_content(request: &Request<'_>) -> Result<(), Failure> {
-    match request.others.iter().find(|other| other.content) {
-        Some(other) => Err(unsupported(&other.path, "this target")),
-        None => Ok(()),
+/// Whether there is any way to have this done there.
+///
+/// Content that the task has no word for can be said in no other dialect; it is looked at first, as what is left of the
+/// request may make no sense without it.
+fn can_serve(call: &Call, target: &Target, task: &Task<'_>) -> Result<(), Failure> {
+    if let Some(other) = task.others().iter().find(|other| other.content) {
+        return Err(unsupported(&other.path, "this target"));
+    }
+    let dialect = target.provider.dialect;
+    match dialect.serves(call.dialect.kind()) {
+        true => Ok(()),
+        false => Err(Failure::invalid(
+            format!("{} does no {}.", target.provider.name, kind_name(call.dialect.kind())),
+            Some(call.dialect.name(crate::conversation::Field::Model)),
+        )
+        .code("unsupported_operation")),
+    }
+}
+
+fn kind_name(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::Conversation => "conversations",
+        TaskKind::CountTokens => "counting of tokens",
+        TaskKind::Embeddings => "embeddings",
+        TaskKind::Rerank => "reranking",
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::dialect::{ChatEncoder, ClientDialect, ProviderDialect, is_about_the_gateway, provider_failure};
+use crate::dialect::{Asked, ClientDialect, Native, ProviderDialect, is_about_the_gateway, provider_failure};
 use crate::failure::Failure;
 use crate::json::Text;
 use crate::policy::Target;
+use crate::task::Outcome;
+use crate::usage::{Usage, estimate};
 
-use super::stream::StreamAnswer;
+use super::stream::{Framing, StreamAnswer, Way};
 use super::{Exchange, Length, RETRIABLE, Reply, headers};
 
 /// One attempt, while its response comes in.
@@ -18,11 +20,25 @@ pub struct Attempt {
     provider: Arc<crate::policy::Provider>,
     /// The model that is asked for, by the provider's own word.
     model: String,
+    form: Form,
     stream: bool,
-    stream_usage: bool,
+    /// How many bytes the client's body has.
+    size: usize,
     /// Whether another target would be tried.
     more: bool,
     max_body_bytes: usize,
+}
+
+/// What the client gets of a response.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// The provider's own bytes.
+    Native {
+        native: Native,
+        /// Whether the provider was asked for a usage that the client did not ask for.
+        hides_usage: bool,
+    },
+    Translated(Asked),
 }
 
 /// What to do with a response when its headers are there.
@@ -37,14 +53,15 @@ pub enum Step {
 }
 
 impl Attempt {
-    pub(super) fn new(exchange: &Exchange, target: &Target, more: bool) -> Self {
+    pub(super) fn new(exchange: &Exchange, target: &Target, form: Form, more: bool) -> Self {
         Self {
-            client: exchange.client,
+            client: exchange.client(),
             dialect: target.provider.dialect,
             provider: Arc::clone(&target.provider),
             model: target.model.clone(),
+            form,
             stream: exchange.stream,
-            stream_usage: exchange.stream_usage,
+            size: exchange.size,
             more,
             max_body_bytes: exchange.plan.listen.max_body_bytes as usize,
         }
@@ -57,7 +74,7 @@ impl Attempt {
 
     /// Whether both sides speak one dialect.
     fn native(&self) -> bool {
-        self.client.is_native_to(self.dialect)
+        matches!(self.form, Form::Native { .. })
     }
 
     /// The headers of the response to the client, in the place of those that the provider sent (`theirs`); `own` are those
@@ -83,16 +100,29 @@ impl Attempt {
                 false => Step::Whole,
             };
         }
-        let is_stream = content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream");
-        match status == 200 && self.stream && is_stream {
-            true => Step::Stream(Box::new(self.stream_answer(now))),
+        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let framing = match media_type.as_str() {
+            "text/event-stream" => Framing::ServerSentEvents,
+            "application/vnd.amazon.eventstream" => Framing::Aws,
+            _ => return Step::Whole,
+        };
+        match status == 200 && self.stream {
+            true => {
+                self.stream_answer(framing, now).map_or(Step::Whole, |answer| Step::Stream(Box::new(answer)))
+            }
             false => Step::Whole,
         }
     }
 
-    fn stream_answer(&self, now: u64) -> StreamAnswer {
-        let writer = (!self.native()).then(|| ChatEncoder::new(now, self.stream_usage, &self.model));
-        StreamAnswer::new(self.client, self.dialect, writer, self.max_body_bytes)
+    fn stream_answer(&self, framing: Framing, now: u64) -> Option<StreamAnswer> {
+        let (reader, way) = match &self.form {
+            Form::Native { native, hides_usage } => (native.stream()?, Way::native(*hides_usage)),
+            Form::Translated(asked) => (
+                self.dialect.stream(&self.model),
+                Way::Translated(Box::new(self.client.stream(asked.clone(), now)?)),
+            ),
+        };
+        Some(StreamAnswer::new(self.client, framing, reader, way, self.size, self.max_body_bytes))
     }
 
     /// Whether a response with this status is not for the client: another target is tried.
@@ -136,14 +166,36 @@ impl Attempt {
         if status != 200 || self.stream {
             return Err(Failure::malformed("The provider's answer is not of the kind that was asked for."));
         }
-        let mut answer = self.dialect.decode(body)?;
-        exchange.settle(answer.usage);
-        if self.native() {
-            return Ok(None);
+        let mut outcome = match &self.form {
+            Form::Native { native, .. } => native.decode(self.client, self.dialect, body)?,
+            Form::Translated(_) => self.dialect.decode(self.client.kind(), &self.model, body)?,
+        };
+        exchange.settle(Some(outcome.usage().unwrap_or_else(|| self.estimate(&outcome, body))));
+        let Form::Translated(asked) = &self.form else { return Ok(None) };
+        let model = match &mut outcome {
+            Outcome::Conversation(answer) => Some(&mut answer.model),
+            Outcome::Embeddings(answer) => Some(&mut answer.model),
+            Outcome::Rerank(answer) => Some(&mut answer.model),
+            Outcome::CountTokens(_) => None,
+        };
+        if let Some(model @ None) = model {
+            *model = Some(Text::from(self.model.as_str()));
         }
-        if answer.model.is_none() {
-            answer.model = Some(Text::from(self.model.as_str()));
+        self.client.encode(&outcome, asked, now).map(Some)
+    }
+
+    /// What has been used, by the lengths of what was said: the provider doesn't tell.
+    fn estimate(&self, outcome: &Outcome<'_>, body: &[u8]) -> Usage {
+        let (input, output) = match outcome {
+            Outcome::CountTokens(_) => (0, 0),
+            Outcome::Conversation(_) => (self.size, body.len()),
+            Outcome::Embeddings(_) | Outcome::Rerank(_) => (self.size, 0),
+        };
+        Usage {
+            input: estimate::tokens(input),
+            output: estimate::tokens(output),
+            estimated: true,
+            ..Usage::default()
         }
-        Ok(Some(self.client.encode(&answer, now)))
     }
 }

@@ -1,18 +1,20 @@
 //! A streamed answer on its way: taken apart, watched, and translated or passed.
 
 use crate::conversation::Event;
-use crate::dialect::{ChatEncoder, ClientDialect, ProviderDialect, ProviderStream};
+use crate::dialect::{ClientDialect, ClientStream, ProviderStream};
 use crate::failure::Failure;
-use crate::stream::sse;
-use crate::usage::Usage;
+use crate::stream::{aws, sse};
+use crate::usage::{Usage, estimate};
 
 /// A streamed answer on its way.
 #[derive(Debug)]
 pub struct StreamAnswer {
     client: ClientDialect,
-    decoder: sse::Decoder,
+    decoder: Decoder,
     reader: ProviderStream,
     way: Way,
+    /// How many bytes the client's body has.
+    size: usize,
     progress: Progress,
     /// We have ended the answer ourselves: whatever else comes is not for the client.
     cut: bool,
@@ -29,18 +31,34 @@ pub enum Held {
     Failed(Failure),
 }
 
+/// How a stream is cut into events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    ServerSentEvents,
+    Aws,
+}
+
 #[derive(Debug)]
-enum Way {
-    Translated(Box<ChatEncoder>),
+enum Decoder {
+    ServerSentEvents(sse::Decoder),
+    Aws(aws::Decoder),
+}
+
+/// What becomes of the provider's events.
+#[derive(Debug)]
+pub(super) enum Way {
+    Translated(Box<ClientStream>),
     Native(Passage),
 }
 
 /// The provider's bytes on their way to a client of the same dialect: whole events only, so that an answer that breaks off
 /// can still be given a proper end.
 #[derive(Debug, Default)]
-struct Passage {
-    /// How many bytes the client has got.
-    delivered: u64,
+pub(super) struct Passage {
+    /// Whether an event that holds nothing but the usage is kept from the client, who has not asked for it.
+    hides_usage: bool,
+    /// How many bytes of the stream have been delivered, or hidden.
+    passed: u64,
     /// The bytes behind those: the beginning of an event.
     tail: Vec<u8>,
 }
@@ -50,26 +68,49 @@ struct Passage {
 struct Progress {
     held: Held,
     usage: Option<Usage>,
+    /// How many bytes of text the provider has produced.
+    produced: usize,
+    /// The answer is complete.
+    complete: bool,
     /// The answer is complete, or has failed.
     over: bool,
 }
 
 impl StreamAnswer {
-    /// `writer`: `None` where the provider's bytes are the client's. `limit`: of one event, in bytes.
+    /// `size`: how many bytes the client's body has. `limit`: of one event, in bytes.
     pub(super) fn new(
         client: ClientDialect,
-        provider: ProviderDialect,
-        writer: Option<ChatEncoder>,
+        framing: Framing,
+        reader: ProviderStream,
+        way: Way,
+        size: usize,
         limit: usize,
     ) -> Self {
         Self {
             client,
-            decoder: sse::Decoder::new(limit),
-            reader: provider.stream(),
-            way: writer
-                .map_or_else(|| Way::Native(Passage::default()), |writer| Way::Translated(Box::new(writer))),
-            progress: Progress { held: Held::Waiting, usage: None, over: false },
+            decoder: match framing {
+                Framing::ServerSentEvents => Decoder::ServerSentEvents(sse::Decoder::new(limit)),
+                Framing::Aws => Decoder::Aws(aws::Decoder::new(limit)),
+            },
+            reader,
+            way,
+            size,
+            progress: Progress {
+                held: Held::Waiting,
+                usage: None,
+                produced: 0,
+                complete: false,
+                over: false,
+            },
             cut: false,
+        }
+    }
+
+    /// The media type of what the client gets, where it is not the provider's.
+    pub fn content_type(&self) -> Option<&'static str> {
+        match &self.way {
+            Way::Translated(writer) => Some(writer.content_type()),
+            Way::Native(_) => None,
         }
     }
 
@@ -78,9 +119,22 @@ impl StreamAnswer {
         &self.progress.held
     }
 
-    /// What the stream has used so far.
-    pub fn usage(&self) -> Option<Usage> {
-        self.progress.usage
+    /// What the stream has used so far: what the provider has told, or an estimate by the lengths of what was said.
+    ///
+    /// Of an answer that broke off, a provider's last word on its output can be older than its last text.
+    pub fn usage(&self) -> Usage {
+        let progress = &self.progress;
+        let produced = estimate::tokens(progress.produced);
+        match progress.usage {
+            Some(usage) if progress.complete || usage.output >= produced => usage,
+            Some(usage) => Usage { output: produced, estimated: true, ..usage },
+            None => Usage {
+                input: estimate::tokens(self.size),
+                output: produced,
+                estimated: true,
+                ..Usage::default()
+            },
+        }
     }
 
     /// Takes more of the provider's stream; what it becomes is appended to `out`.
@@ -93,10 +147,19 @@ impl StreamAnswer {
         let Self { decoder, reader, way, progress, .. } = self;
         let mut readable = 0;
         let mut failure = None;
+        let mut hidden = Vec::new();
         let pushed = decoder.push(chunk, &mut |event| {
-            let mut take = |event: Event<'_>| progress.take(event, way, &mut failure, out);
+            let (mut counts, mut says) = (false, false);
+            let mut take = |event: Event<'_>| {
+                counts |= matches!(event, Event::Usage(_));
+                says |= !matches!(event, Event::Usage(_));
+                progress.take(event, way, &mut failure, out);
+            };
             reader.event(event.name, &event.data, &mut take);
             if failure.is_none() {
+                if counts && !says && matches!(way, Way::Native(Passage { hides_usage: true, .. })) {
+                    hidden.push(readable..event.end);
+                }
                 readable = event.end;
             }
         });
@@ -106,8 +169,17 @@ impl StreamAnswer {
         let unfinished = if progress.over { 0 } else { decoder.unfinished() };
         let unchanged = match way {
             Way::Translated(_) => false,
-            Way::Native(passage) if failure.is_some() => passage.deliver_until(readable, chunk, out),
-            Way::Native(passage) => passage.deliver_but(unfinished, chunk, out),
+            Way::Native(passage) if failure.is_some() => {
+                passage.take(chunk, hidden, out);
+                passage.deliver_until(readable, out);
+                false
+            }
+            Way::Native(passage) if hidden.is_empty() => passage.deliver_but(unfinished, chunk, out),
+            Way::Native(passage) => {
+                passage.take(chunk, hidden, out);
+                passage.deliver(passage.tail.len().saturating_sub(unfinished), out);
+                false
+            }
         };
         match failure {
             Some(failure) => {
@@ -152,9 +224,42 @@ impl StreamAnswer {
             self.progress.held = Held::Failed(failure);
             return;
         }
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(&self.client.encode_failure(&failure));
-        out.extend_from_slice(b"\n\n");
+        match &mut self.way {
+            Way::Translated(writer) => writer.event(Event::Error(failure), out),
+            Way::Native(_) => self.client.end_stream(&failure, out),
+        }
+    }
+}
+
+impl Decoder {
+    fn push(&mut self, bytes: &[u8], emit: &mut dyn FnMut(sse::Event<'_>)) -> Result<(), sse::Error> {
+        match self {
+            Self::ServerSentEvents(decoder) => decoder.push(bytes, emit),
+            Self::Aws(decoder) => decoder.push(bytes, emit),
+        }
+    }
+
+    fn finish(&mut self, emit: &mut dyn FnMut(sse::Event<'_>)) -> Result<(), sse::Error> {
+        match self {
+            Self::ServerSentEvents(decoder) => decoder.finish(emit),
+            Self::Aws(decoder) => decoder.finish(emit),
+        }
+    }
+
+    /// How many bytes of an unfinished event are held. Amazon's events never pass as they are.
+    fn unfinished(&self) -> usize {
+        match self {
+            Self::ServerSentEvents(decoder) => decoder.unfinished(),
+            Self::Aws(_) => 0,
+        }
+    }
+}
+
+impl Way {
+    /// The provider's bytes as they are. `hides_usage`: whether an event that holds nothing but the usage is kept from
+    /// the client.
+    pub(super) fn native(hides_usage: bool) -> Self {
+        Self::Native(Passage { hides_usage, ..Passage::default() })
     }
 }
 
@@ -164,7 +269,15 @@ impl Progress {
     fn take(&mut self, event: Event<'_>, way: &mut Way, unreadable: &mut Option<Failure>, out: &mut Vec<u8>) {
         match &event {
             Event::Usage(latest) => self.usage = Some(*latest),
-            Event::End => self.over = true,
+            Event::Text { text, .. } | Event::Refusal { text, .. } | Event::Reasoning { text, .. } => {
+                self.produced += text.len();
+            }
+            Event::ToolCall { tool, .. } => self.produced += tool.name.len() + tool.arguments.len(),
+            Event::Arguments { json, .. } => self.produced += json.len(),
+            Event::End => {
+                self.complete = true;
+                self.over = true;
+            }
             Event::Error(failure) if matches!(way, Way::Native(_)) && failure.is_malformed() => {
                 *unreadable = Some(failure.clone());
                 return;
@@ -191,7 +304,7 @@ impl Passage {
     /// Delivers what has come but for its last `unfinished` bytes; `true` when that is just the chunk as it is.
     fn deliver_but(&mut self, unfinished: usize, chunk: &[u8], out: &mut Vec<u8>) -> bool {
         if self.tail.is_empty() && unfinished == 0 {
-            self.delivered += chunk.len() as u64;
+            self.passed += chunk.len() as u64;
             return true;
         }
         self.tail.extend_from_slice(chunk);
@@ -199,29 +312,51 @@ impl Passage {
         false
     }
 
-    /// Delivers what has come up to this place in the stream; the rest is never delivered.
-    fn deliver_until(&mut self, place: u64, chunk: &[u8], out: &mut Vec<u8>) -> bool {
+    /// Takes a chunk without its hidden events, each told by its place in the stream; delivers what comes before the
+    /// last of these.
+    fn take(&mut self, chunk: &[u8], hidden: Vec<std::ops::Range<u64>>, out: &mut Vec<u8>) {
         self.tail.extend_from_slice(chunk);
-        let count = usize::try_from(place.saturating_sub(self.delivered)).unwrap_or(usize::MAX);
-        self.deliver(count.min(self.tail.len()), out);
+        for event in hidden {
+            self.deliver(self.up_to(event.start), out);
+            let count = self.up_to(event.end);
+            self.tail.drain(..count);
+            self.passed += count as u64;
+        }
+    }
+
+    /// Delivers what has come up to this place in the stream; the rest is never delivered.
+    fn deliver_until(&mut self, place: u64, out: &mut Vec<u8>) {
+        self.deliver(self.up_to(place), out);
         self.tail.clear();
-        false
+    }
+
+    /// How many bytes of the tail come before this place in the stream.
+    fn up_to(&self, place: u64) -> usize {
+        let count = usize::try_from(place.saturating_sub(self.passed)).unwrap_or(usize::MAX);
+        count.min(self.tail.len())
     }
 
     fn deliver(&mut self, count: usize, out: &mut Vec<u8>) {
         out.extend(self.tail.drain(..count));
-        self.delivered += count as u64;
+        self.passed += count as u64;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Native;
 
     const GOOD: &str = "data: {\"id\":\"a\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n";
 
+    fn stream() -> StreamAnswer {
+        let reader = Native::Chat.stream().expect("streams");
+        let framing = Framing::ServerSentEvents;
+        StreamAnswer::new(ClientDialect::OpenAiChat, framing, reader, Way::native(true), 100, 1 << 20)
+    }
+
     fn native(chunks: &[&str]) -> (String, Held) {
-        let mut stream = StreamAnswer::new(ClientDialect::OpenAiChat, ProviderDialect::OpenAi, None, 1 << 20);
+        let mut stream = stream();
         let mut client = Vec::new();
         for chunk in chunks {
             let mut out = Vec::new();
@@ -248,7 +383,7 @@ mod tests {
 
     #[test]
     fn comments_pass_at_once() {
-        let mut stream = StreamAnswer::new(ClientDialect::OpenAiChat, ProviderDialect::OpenAi, None, 1 << 20);
+        let mut stream = stream();
         assert!(stream.push(GOOD.as_bytes(), &mut Vec::new()));
         assert!(stream.push(b": ping\n\n", &mut Vec::new()));
     }
@@ -257,5 +392,14 @@ mod tests {
     fn what_comes_after_the_end_passes_too() {
         let stream = format!("{GOOD}data: [DONE]\n\n");
         assert_eq!(native(&[&stream, "\n", ": bye\n\n"]).0, format!("{stream}\n: bye\n\n"));
+    }
+    #[test]
+    fn a_usage_that_nobody_asked_for_is_hidden() {
+        let usage = "data: {\"id\":\"a\",\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n";
+        let stream = format!("{GOOD}{usage}: ping\n\ndata: [DONE]\n\n");
+        for cut in 0..=stream.len() {
+            let passed = native(&[&stream[..cut], &stream[cut..]]).0;
+            assert_eq!(passed, stream.replace(usage, ""), "cut at {cut}");
+        }
     }
 }

@@ -68,7 +68,7 @@ fn each_attempt_carries_its_own_credential_and_nothing_of_another() {
             ("x-goog-api-key", "key-g"),
         ),
     ] {
-        let (request, _) = exchange.attempt(provider, 1).expect("can be asked");
+        let (request, _) = exchange.attempt(provider, 1, Duration::from_secs(NOW)).expect("can be asked");
         let values = |name: &str| -> Vec<&str> {
             request
                 .headers
@@ -113,13 +113,13 @@ fn a_target_that_can_not_serve_is_left_out() {
 fn what_was_left_out_and_who_failed_is_said() {
     let seeded = json!({"model": "chat", "seed": 7, "messages": [{"role": "user", "content": "Hello"}]});
     let mut exchange = open_with(&plan(&everyone(), "drop"), &seeded, &[]).expect("opens");
-    let (_, attempt) = exchange.attempt("openai", 1).expect("can be asked");
+    let (_, attempt) = exchange.attempt("openai", 1, Duration::from_secs(NOW)).expect("can be asked");
     assert!(
         exchange.remarks().contains(&("x-sluice-failed", "openai;no-answer".to_owned())),
         "it has not answered yet"
     );
     assert!(matches!(attempt.headers(&mut exchange, 529, "", NOW), Step::Pass(503)), "a retry follows");
-    let (_, attempt) = exchange.attempt("claude", 1).expect("can be asked");
+    let (_, attempt) = exchange.attempt("claude", 1, Duration::from_secs(NOW)).expect("can be asked");
     assert!(matches!(attempt.headers(&mut exchange, 200, "application/json", NOW), Step::Whole));
     let remarks = exchange.remarks();
     assert!(remarks.contains(&("x-sluice-failed", "openai;529".to_owned())), "{remarks:?}");
@@ -130,12 +130,12 @@ fn what_was_left_out_and_who_failed_is_said() {
 fn the_last_failure_reaches_the_client_in_its_own_dialect() {
     let mut exchange =
         open_with(&plan(&json!([everyone()[0], everyone()[1]]), "refuse"), &hello(), &[]).expect("opens");
-    let (_, first) = exchange.attempt("openai", 1).expect("can be asked");
+    let (_, first) = exchange.attempt("openai", 1, Duration::from_secs(NOW)).expect("can be asked");
     assert!(
         matches!(first.headers(&mut exchange, 401, "", NOW), Step::Pass(502)),
         "the next may have a better key"
     );
-    let (_, last) = exchange.attempt("claude", 1).expect("can be asked");
+    let (_, last) = exchange.attempt("claude", 1, Duration::from_secs(NOW)).expect("can be asked");
     assert!(matches!(last.headers(&mut exchange, 529, "application/json", NOW), Step::Whole));
     let body = br#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
     let reply = last.whole(&mut exchange, 529, body, NOW).expect("is rewritten");
@@ -147,7 +147,7 @@ fn the_last_failure_reaches_the_client_in_its_own_dialect() {
 #[test]
 fn an_endpoint_that_is_no_target_is_the_operators_fault() {
     let mut exchange = open_with(&plan(&json!([everyone()[0]]), "refuse"), &hello(), &[]).expect("opens");
-    let failure = exchange.attempt("gemini", 1).expect_err("is no target");
+    let failure = exchange.attempt("gemini", 1, Duration::from_secs(NOW)).expect_err("is no target");
     assert_eq!((failure.blame, failure.status), (crate::failure::Blame::Operator, 500));
 }
 

@@ -13,6 +13,16 @@ use serde::ser::{Serialize, Serializer};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
+impl<'a> Text<'a> {
+    /// The text behind its first `start` bytes; empty where that is no place between two characters.
+    pub fn skip(self, start: usize) -> Self {
+        Self(match self.0 {
+            Cow::Borrowed(text) => Cow::Borrowed(text.get(start..).unwrap_or_default()),
+            Cow::Owned(text) => Cow::Owned(text.get(start..).unwrap_or_default().to_owned()),
+        })
+    }
+}
+
 impl Text<'_> {
     /// The same text, owned.
     pub fn into_owned(self) -> String {

@@ -12,7 +12,7 @@ use std::fmt;
 pub use document::{
     Credential, Document, KeyEntry, Listen, ModelEntry, ProviderEntry, TargetEntry, Unsupported,
 };
-pub use plan::{Authentication, Endpoint, Model, Plan, Provider, Secret, Target, Timeouts};
+pub use plan::{Endpoint, Model, Plan, Provider, Target, Timeouts};
 
 /// One thing that is wrong with a policy document.
 #[derive(Clone, Debug, PartialEq, Eq)]

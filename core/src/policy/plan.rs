@@ -1,15 +1,18 @@
 //! The policy as compiled: what requests are decided by, with every reference resolved.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
 
 use super::Faults;
-use super::document::{Credential, Document, Listen, ModelEntry, ProviderEntry, Unsupported};
-use crate::dialect::ProviderDialect;
+use super::document::{
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, Credential, Document, Listen, ModelEntry,
+    ProviderEntry, Unsupported,
+};
+use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
+use crate::dialect::{Preset, ProviderDialect};
 use crate::identity::Callers;
 
 /// A compiled policy.
@@ -26,8 +29,13 @@ pub struct Plan {
 pub struct Provider {
     pub name: String,
     pub dialect: ProviderDialect,
+    /// What is different about a vendor that is compatible with OpenAI.
+    pub preset: Option<&'static Preset>,
     pub endpoint: Endpoint,
-    pub authentication: Option<Authentication>,
+    pub authentication: Authentication,
+    pub api_version: Option<String>,
+    pub region: Option<String>,
+    pub project: Option<String>,
     pub connect_timeout: Duration,
 }
 
@@ -43,17 +51,6 @@ pub struct Endpoint {
     /// Without a slash at its end; empty for the root.
     pub path: String,
 }
-
-/// The header that carries a provider's credential.
-#[derive(Debug)]
-pub struct Authentication {
-    pub header: &'static str,
-    pub value: Secret,
-}
-
-/// Text that no log, error or dump shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
 
 /// A model under the name that clients send.
 #[derive(Debug)]
@@ -102,6 +99,24 @@ impl Plan {
     }
 }
 
+#[cfg(test)]
+impl Provider {
+    /// A provider of this dialect for unit tests, without a credential.
+    pub(crate) fn for_tests(dialect: ProviderDialect) -> Self {
+        Self {
+            name: dialect.name().to_owned(),
+            dialect,
+            preset: None,
+            endpoint: Endpoint::parse("https://provider.test").expect("is an address"),
+            authentication: Authentication::None,
+            api_version: None,
+            region: Some("eu-central-1".to_owned()),
+            project: Some("project-1".to_owned()),
+            connect_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
 impl Model {
     /// The cluster that Envoy routes to when the first target to be tried is the one at this position: the aggregate of
     /// the clusters of that target and of those behind it.
@@ -122,23 +137,6 @@ impl Target {
             // A name has no slash, so this is no other provider's first occurrence.
             occurrence => format!("sluice-provider-{}/{occurrence}", self.provider.name),
         }
-    }
-}
-
-impl Secret {
-    pub(crate) fn new(value: String) -> Self {
-        Self(value)
-    }
-
-    /// The text itself, for the one header that it belongs in.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
     }
 }
 
@@ -192,8 +190,12 @@ pub(super) fn compile(
         let provider = Provider {
             name: entry.name.clone(),
             dialect: entry.dialect,
+            preset: entry.preset,
             endpoint: entry.endpoint.clone(),
             authentication,
+            api_version: entry.api_version.clone(),
+            region: entry.region.clone(),
+            project: entry.project.clone(),
             connect_timeout: entry.connect_timeout,
         };
         providers.insert(entry.name.clone(), Arc::new(provider));
@@ -207,24 +209,60 @@ pub(super) fn compile(
     Some(Plan { listen: document.listen.clone(), callers, providers, models })
 }
 
+/// The credential's secrets come from the environment; what is missing or can't be one is a fault.
 fn authenticate(
     entry: &ProviderEntry,
     environment: &dyn Fn(&str) -> Option<String>,
     faults: &mut Faults,
-) -> Option<Authentication> {
-    let Credential::Environment(variable) = &entry.credential else { return None };
-    let path = || format!("providers.{}.credential.env", entry.name);
-    let value = environment(variable).unwrap_or_default();
-    let value = value.trim();
-    if value.is_empty() {
-        faults.add(path(), format!("the environment variable {variable} is not set"));
-        return None;
+) -> Authentication {
+    let field = match &entry.credential {
+        Credential::AwsEnvironment => "aws_env",
+        Credential::ServiceAccount(_) => "service_account_env",
+        Credential::None | Credential::Environment(_) => "env",
+    };
+    let path = format!("providers.{}.credential.{field}", entry.name);
+    let variable =
+        |name: &str| environment(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let needed = |name: &str, faults: &mut Faults| {
+        let value = variable(name);
+        match &value {
+            None => faults.add(&path, format!("the environment variable {name} is not set")),
+            Some(value) if !value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => {
+                faults.add(&path, format!("the environment variable {name} holds what no header can carry"));
+            }
+            Some(_) => {}
+        }
+        value
+    };
+    match &entry.credential {
+        Credential::None => Authentication::None,
+        Credential::Environment(name) => needed(name, faults)
+            .map_or(Authentication::None, |credential| entry.dialect.authentication(&credential)),
+        Credential::AwsEnvironment => {
+            let id = needed(AWS_ACCESS_KEY_ID, faults);
+            let key = needed(AWS_SECRET_ACCESS_KEY, faults);
+            let (Some(id), Some(key)) = (id, key) else { return Authentication::None };
+            Authentication::Aws(AwsKeys {
+                access_key_id: Secret::new(id),
+                secret_access_key: Secret::new(key),
+                session_token: variable(AWS_SESSION_TOKEN).map(Secret::new),
+                region: entry.region.clone().unwrap_or_default(),
+            })
+        }
+        Credential::ServiceAccount(name) => {
+            let Some(json) = variable(name) else {
+                faults.add(&path, format!("the environment variable {name} is not set"));
+                return Authentication::None;
+            };
+            match ServiceAccount::parse(&json) {
+                Ok(account) => Authentication::Google(account),
+                Err(reason) => {
+                    faults.add(&path, format!("the environment variable {name} {reason}"));
+                    Authentication::None
+                }
+            }
+        }
     }
-    if !value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        faults.add(path(), format!("the environment variable {variable} holds what no header can carry"));
-        return None;
-    }
-    Some(entry.dialect.authentication(value))
 }
 
 fn resolve(entry: &ModelEntry, providers: &HashMap<String, Arc<Provider>>) -> Option<Model> {

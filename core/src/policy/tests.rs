@@ -7,6 +7,7 @@ use prost_types::value::Kind;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::credential::Authentication;
 
 const GOOD: &str = r#"
 version: 1
@@ -77,8 +78,8 @@ fn a_document_becomes_a_plan() {
         (openai.endpoint.port, openai.endpoint.path.as_str(), openai.endpoint.tls),
         (443, "/v1", true)
     );
-    let authentication = openai.authentication.as_ref().expect("has a credential");
-    assert_eq!((authentication.header, authentication.value.expose()), ("authorization", "Bearer sk-secret"));
+    let Authentication::Header { name, value } = &openai.authentication else { panic!("has a credential") };
+    assert_eq!((*name, value.expose()), ("authorization", "Bearer sk-secret"));
     let local = &model.targets[1].provider;
     assert_eq!((local.endpoint.host.as_str(), local.endpoint.authority.as_str()), ("::1", "[::1]:8000"));
 }

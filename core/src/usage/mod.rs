@@ -1,5 +1,6 @@
 //! What an exchange has used, in tokens, however the vendor counts it.
 
+pub mod estimate;
 pub mod metrics;
 
 /// Tokens of one exchange. Every count includes its own details: `input` the cached, `output` the reasoning.
@@ -15,4 +16,16 @@ pub struct Usage {
     pub output: u64,
     /// Of these, spent on thinking.
     pub reasoning: u64,
+    /// Of the written ones, those that are kept for an hour.
+    pub cache_write_1h: u64,
+    /// Of the request's, those of recordings.
+    pub audio_input: u64,
+    /// Of the request's, those of images.
+    pub image_input: u64,
+    /// Of the answer's, those of speech.
+    pub audio_output: u64,
+    /// Of the answer's, those of images.
+    pub image_output: u64,
+    /// Whether the provider told nothing, so that the gateway had to estimate.
+    pub estimated: bool,
 }

@@ -74,7 +74,7 @@ pub fn answer(
             client.extend_from_slice(&out);
             match stream.held() {
                 Held::Begun => passed(status, &client),
-                Held::Failed(failure) => reply(Reply::failure(exchange.client, failure)),
+                Held::Failed(failure) => reply(Reply::failure(exchange.client(), failure)),
                 Held::Waiting => panic!("the stream ended and is still held"),
             }
         }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::conversation::{Answer, Choice, Finish, Part, Reasoning, ToolCall};
+use crate::conversation::{Answer, Choice, Finish, Maker, Part, Place, Reasoning, Signature, ToolCall};
 use crate::failure::Failure;
 use crate::json::{self, Raw, Text};
 use crate::usage::Usage;
@@ -93,6 +93,7 @@ impl Counts {
             cache_write,
             output: self.output_tokens.unwrap_or(0),
             reasoning: self.output_tokens_details.and_then(|details| details.thinking_tokens).unwrap_or(0),
+            ..Usage::default()
         }
     }
 }
@@ -109,7 +110,7 @@ pub(crate) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
     }
     let stop_reason = message.stop_reason.as_deref();
     parts.extend(refusal(stop_reason, message.stop_details).map(Part::Refusal));
-    let choice = Choice { index: 0, parts, finish: finish(stop_reason), logprobs: None };
+    let choice = Choice { index: 0, parts, finish: finish(stop_reason), logprobs: None, stop: None };
     Ok(Answer {
         id: message.id,
         model: message.model,
@@ -126,13 +127,22 @@ fn read_block(block: Block<'_>) -> Result<Option<Part<'_>>, Failure> {
         "thinking" => {
             let text = block.thinking.unwrap_or_default();
             let is_there = !text.is_empty() || block.signature.is_some();
-            is_there.then_some(Part::Reasoning(Reasoning { text, signature: block.signature }))
+            let sign = |value| Signature { maker: Maker::Anthropic, value };
+            is_there.then(|| {
+                Part::Reasoning(Reasoning {
+                    text,
+                    signature: block.signature.map(sign),
+                    ..Reasoning::default()
+                })
+            })
         }
         "tool_use" => Some(Part::ToolCall(ToolCall {
             id: block.id.ok_or_else(malformed)?,
             name: block.name.ok_or_else(malformed)?,
             arguments: block.input.map_or(Text::from("{}"), compact),
             signature: None,
+            custom: false,
+            at: Place::default(),
         })),
         _ => None,
     })

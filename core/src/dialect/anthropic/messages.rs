@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Serialize, Serializer};
 
 use crate::conversation::{
-    Media, MediaKind, MediaSource, Message, Part, Request, Role, ToolCall, ToolResult,
+    Field, Maker, Media, MediaKind, MediaSource, Message, Part, Request, Role, ToolCall, ToolResult,
 };
 use crate::dialect::Lacks;
 use crate::failure::Failure;
@@ -96,14 +96,14 @@ pub(super) fn write_messages<'r>(
 ) -> Result<Messages<'r>, Failure> {
     let mut messages = Messages::default();
     let mut calls = BTreeSet::new();
-    for (index, message) in request.messages.iter().enumerate() {
+    for message in &request.messages {
         if message.name.is_some() && message.role != Role::Tool {
-            lacks.parameter(format!("messages[{index}].name"));
+            lacks.parameter(Field::MessageName(message.at));
         }
-        let content = write_message(index, message, &mut calls, lacks)?;
+        let content = write_message(message, &mut calls, lacks)?;
         let is_empty = content.results.is_empty() && content.others.is_empty();
         if is_empty && message.role == Role::User && lacks.contents().is_empty() {
-            return Err(Failure::invalid_value(format!("messages[{index}].content"), "has to have content"));
+            return Err(lacks.invalid_value(Field::MessageContent(message.at), "has to have content"));
         }
         let role = match message.role {
             Role::System => {
@@ -123,42 +123,40 @@ pub(super) fn write_messages<'r>(
         }
     }
     if messages.turns.is_empty() && lacks.contents().is_empty() {
-        return Err(Failure::invalid_value("messages", "needs a message besides those of the system"));
+        return Err(lacks.invalid_value(Field::Messages, "needs a message besides those of the system"));
     }
     Ok(messages)
 }
 
 fn write_message<'r>(
-    index: usize,
     message: &'r Message<'_>,
     calls: &mut BTreeSet<&'r str>,
     lacks: &mut Lacks,
 ) -> Result<Content<'r>, Failure> {
     let mut content = Content::default();
-    let mut position = 0_usize;
     for part in &message.parts {
         match part {
             Part::Reasoning(reasoning) => {
                 // Thinking that Claude has not signed is not taken back; only who reads it loses something.
-                if let Some(signature) = &reasoning.signature {
+                if let Some(signature) =
+                    reasoning.signature.as_ref().and_then(|signature| signature.of(Maker::Anthropic))
+                {
                     content.others.push(Block::Thinking { thinking: &reasoning.text, signature });
                 }
             }
             Part::ToolCall(call) => {
                 calls.insert(&*call.id);
-                content.others.push(write_call(call, || {
-                    format!("messages[{index}].tool_calls[{position}].function.arguments")
-                })?);
-                position += 1;
+                content.others.push(write_call(call, lacks)?);
             }
             Part::ToolResult(result) => {
                 // A call that was refused by its path is missing here for no fault of the result's.
                 if !calls.contains(&*result.call) && lacks.contents().is_empty() {
-                    let path = format!("messages[{index}].tool_call_id");
-                    return Err(Failure::invalid_value(path, "has to be the id of an earlier tool call"));
+                    let reason = "has to be the id of an earlier tool call";
+                    return Err(lacks.invalid_value(Field::ResultCall(result.at), reason));
                 }
                 content.results.push(write_result(result, lacks));
             }
+            Part::CacheMark(_) => {}
             Part::Text(_) | Part::Refusal(_) | Part::Media(_) => {
                 content.others.extend(write_said(part, lacks))
             }
@@ -167,13 +165,13 @@ fn write_message<'r>(
     Ok(content)
 }
 
-fn write_call<'r>(call: &'r ToolCall<'_>, path: impl FnOnce() -> String) -> Result<Block<'r>, Failure> {
+fn write_call<'r>(call: &'r ToolCall<'_>, lacks: &Lacks) -> Result<Block<'r>, Failure> {
     let arguments: &'r str = &call.arguments;
     let input = match arguments.trim_ascii() {
         "" => Input::Nothing {},
         _ => match json::read::<Raw<'r>>(arguments.as_bytes()) {
             Ok(raw) if raw.get().starts_with('{') => Input::Given(raw),
-            _ => return Err(Failure::invalid_value(path(), "has to be a JSON object")),
+            _ => return Err(lacks.invalid_value(Field::Arguments(call.at), "has to be a JSON object")),
         },
     };
     Ok(Block::ToolUse { id: &call.id, name: &call.name, input })
@@ -191,7 +189,7 @@ fn write_said<'r>(part: &'r Part<'_>, lacks: &mut Lacks) -> Option<Block<'r>> {
         Part::Media(media) => {
             let block = write_media(media);
             if block.is_none() {
-                lacks.content(path_of(media));
+                lacks.content(field_of(media));
             }
             block
         }
@@ -200,10 +198,12 @@ fn write_said<'r>(part: &'r Part<'_>, lacks: &mut Lacks) -> Option<Block<'r>> {
 }
 
 /// What can't be said of a medium: of an image the URL that holds it, else the whole.
-fn path_of(media: &Media<'_>) -> String {
+fn field_of(media: &Media<'_>) -> Field<'static> {
     match (media.kind, &media.source) {
-        (MediaKind::Image, MediaSource::Url(_) | MediaSource::Base64 { .. }) => format!("{}.url", media.path),
-        _ => media.path.clone(),
+        (MediaKind::Image, MediaSource::Url(_) | MediaSource::Base64 { .. }) => {
+            Field::MediaSource(media.at, media.kind)
+        }
+        _ => Field::Media(media.at, media.kind),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::conversation::{Effort, Format, JsonSchema, Part, Request, Role, Tool, ToolChoice};
+use crate::conversation::{Effort, Field, Format, JsonSchema, Part, Request, Role, Tool, ToolChoice};
 use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::Raw;
@@ -10,25 +10,6 @@ use crate::json::Raw;
 use super::messages::{Block, Messages, Turn, write_messages};
 use super::model::{Family, Mode, Off};
 use super::{HEADERS, SAMPLING_HEADERS};
-
-/// The parameters that some or all models lack, by the names that clients know them by.
-mod name {
-    pub const CHOICES: &str = "n";
-    pub const SEED: &str = "seed";
-    pub const PRESENCE_PENALTY: &str = "presence_penalty";
-    pub const FREQUENCY_PENALTY: &str = "frequency_penalty";
-    pub const LOGPROBS: &str = "logprobs";
-    pub const TOP_LOGPROBS: &str = "top_logprobs";
-    pub const TEMPERATURE: &str = "temperature";
-    pub const TOP_P: &str = "top_p";
-    pub const FORMAT: &str = "response_format";
-    pub const SCHEMA: &str = "response_format.json_schema.schema";
-    pub const SCHEMA_DESCRIPTION: &str = "response_format.json_schema.description";
-    pub const TOOL_CHOICE: &str = "tool_choice";
-    pub const EFFORT: &str = "reasoning_effort";
-    pub const USER: &str = "user";
-    pub const SERVICE_TIER: &str = "service_tier";
-}
 
 /// The limit where neither client nor policy has one, in tokens: the most that every Claude on sale takes, so that no
 /// answer is cut sooner than the vendor would cut it.
@@ -153,7 +134,7 @@ pub(crate) fn encode_request(
     };
     let body =
         serde_json::to_vec(&body).map_err(|_| Failure::operator("The request could not be written."))?;
-    Ok(Encoded { body, headers })
+    Ok(Encoded { path: super::PATH.to_owned(), body, headers })
 }
 
 /// Finds out what a request lacks, without writing it.
@@ -171,12 +152,7 @@ fn write_body<'r>(
     lacks: &mut Lacks,
 ) -> Result<Body<'r>, Failure> {
     let family = Family::of(wanted.model);
-    for other in &request.others {
-        match other.content {
-            true => lacks.content(other.path.as_str()),
-            false => lacks.parameter(other.path.as_str()),
-        }
-    }
+    lacks.others(&request.others);
     let Messages { system, turns: messages } = write_messages(request, lacks)?;
     note_what_no_model_has(request, lacks);
     let tool_choice = write_tool_choice(request, family, lacks);
@@ -207,12 +183,12 @@ fn max_tokens(request: &Request<'_>, wanted: Wanted<'_>) -> u64 {
 fn note_what_no_model_has(request: &Request<'_>, lacks: &mut Lacks) {
     let is_penalty = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty != 0.0);
     for (is_asked, name) in [
-        (request.choices.is_some_and(|choices| choices != 1), name::CHOICES),
-        (request.seed.is_some(), name::SEED),
-        (is_penalty(request.presence_penalty), name::PRESENCE_PENALTY),
-        (is_penalty(request.frequency_penalty), name::FREQUENCY_PENALTY),
-        (request.logprobs, name::LOGPROBS),
-        (request.top_logprobs.is_some_and(|count| count != 0), name::TOP_LOGPROBS),
+        (request.choices.is_some_and(|choices| choices != 1), Field::Choices),
+        (request.seed.is_some(), Field::Seed),
+        (is_penalty(request.presence_penalty), Field::PresencePenalty),
+        (is_penalty(request.frequency_penalty), Field::FrequencyPenalty),
+        (request.logprobs, Field::Logprobs),
+        (request.top_logprobs.is_some_and(|count| count != 0), Field::TopLogprobs),
     ] {
         if is_asked {
             lacks.parameter(name);
@@ -232,7 +208,7 @@ fn write_tools<'r>(request: &'r Request<'_>) -> Vec<ToolDefinition<'r>> {
             Some(schema) if !is_empty_object(schema) => InputSchema::Given(schema),
             _ => InputSchema::Nothing { r#type: "object", properties: Empty {} },
         },
-        strict: tool.strict,
+        strict: tool.strict == Some(true),
     };
     request.tools.iter().filter(|tool| is_allowed(tool)).map(write).collect()
 }
@@ -250,7 +226,7 @@ fn forces_a_tool(request: &Request<'_>) -> bool {
 fn write_tool_choice<'r>(request: &'r Request<'_>, family: Family, lacks: &mut Lacks) -> Option<Choice<'r>> {
     let (kind, name) = match &request.tool_choice {
         Some(_) if forces_a_tool(request) && !family.forces_tools => {
-            lacks.parameter(name::TOOL_CHOICE);
+            lacks.parameter(Field::ToolChoice);
             ("auto", None)
         }
         Some(ToolChoice::None) => ("none", None),
@@ -281,7 +257,7 @@ fn write_thinking(
             Off::Disabled => (Some(Thinking::Disabled), None),
             Off::BetweenTools => (Some(Thinking::BetweenTools), None),
             Off::Never => {
-                lacks.parameter(name::EFFORT);
+                lacks.parameter(Field::Effort);
                 (None, None)
             }
         };
@@ -290,12 +266,12 @@ fn write_thinking(
     let is_forced = forces_a_tool(request) && family.forces_tools;
     let is_budgeted = family.mode == Mode::Budget;
     if is_forced || (is_budgeted && max_tokens <= LEAST_BUDGET) {
-        lacks.parameter(name::EFFORT);
+        lacks.parameter(Field::Effort);
         return (None, None);
     }
     if is_budgeted && continues_without_thinking(request) {
         // Clients of other dialects never have such thinking to give: a refusal would end each of their loops.
-        lacks.omission(name::EFFORT);
+        lacks.omission(Field::Effort);
         return (None, None);
     }
     match family.mode {
@@ -351,9 +327,9 @@ fn write_sampling(
         is_possible.then_some(asked)
     };
     let is_in_range = request.temperature.is_none_or(|value| (0.0..=1.0).contains(&value));
-    let temperature = take(request.temperature, samples && is_in_range, name::TEMPERATURE);
+    let temperature = take(request.temperature, samples && is_in_range, Field::Temperature);
     // Anthropic takes one of the two.
-    let top_p = take(request.top_p, samples && temperature.is_none(), name::TOP_P);
+    let top_p = take(request.top_p, samples && temperature.is_none(), Field::TopP);
     (temperature, top_p)
 }
 
@@ -362,15 +338,15 @@ fn write_format<'r>(format: &'r Format<'_>, lacks: &mut Lacks) -> Option<OutputF
         Format::Text => None,
         Format::Json => {
             // Structured output needs a closed schema; "any object" has none.
-            lacks.parameter(name::FORMAT);
+            lacks.parameter(Field::Format);
             None
         }
         Format::Schema(JsonSchema { description, schema, .. }) => {
             if description.as_deref().is_some_and(|text| !text.is_empty()) {
-                lacks.parameter(name::SCHEMA_DESCRIPTION);
+                lacks.parameter(Field::FormatDescription);
             }
             if schema.is_none() {
-                lacks.parameter(name::SCHEMA);
+                lacks.parameter(Field::FormatSchema);
             }
             schema.map(|schema| OutputFormat { r#type: "json_schema", schema })
         }
@@ -381,7 +357,7 @@ fn write_metadata<'r>(request: &'r Request<'_>, lacks: &mut Lacks) -> Option<Met
     let user = request.user.as_deref().filter(|user| !user.is_empty());
     let identifier = request.safety_identifier.as_deref().filter(|identifier| !identifier.is_empty());
     if identifier.is_some() && user.is_some() && user != identifier {
-        lacks.parameter(name::USER);
+        lacks.parameter(Field::User);
     }
     identifier.or(user).map(|user_id| Metadata { user_id })
 }
@@ -391,7 +367,7 @@ fn write_service_tier(request: &Request<'_>, lacks: &mut Lacks) -> Option<&'stat
         None | Some("" | "auto") => None,
         Some("default") => Some("standard_only"),
         Some(_) => {
-            lacks.parameter(name::SERVICE_TIER);
+            lacks.parameter(Field::ServiceTier);
             None
         }
     }

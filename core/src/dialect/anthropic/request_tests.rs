@@ -9,7 +9,7 @@ use crate::json::Text;
 use super::encode_request;
 
 fn written(request: &Request<'_>, default_max_tokens: Option<u32>) -> (Value, Lacks) {
-    let mut lacks = Lacks::default();
+    let mut lacks = Lacks::new(ClientDialect::OpenAiChat);
     let wanted = Wanted { model: "claude-sonnet-4-5", default_max_tokens };
     let encoded = encode_request(request, wanted, &mut lacks).expect("can be written");
     (serde_json::from_slice(&encoded.body).expect("is JSON"), lacks)
@@ -68,7 +68,7 @@ fn results_come_first_wherever_they_stand() {
         {"role": "assistant", "content": uses},
         {"role": "user", "content": answers},
     ]);
-    assert_eq!((messages, lacks), (expected, Lacks::default()));
+    assert_eq!((messages, lacks), (expected, Lacks::new(ClientDialect::OpenAiChat)));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn only_signed_thinking_goes_back() {
         {"type": "text", "text": "C"},
     ]);
     assert_eq!(body["messages"][1]["content"], content);
-    assert_eq!((&body["max_tokens"], lacks), (&json!(500), Lacks::default()));
+    assert_eq!((&body["max_tokens"], lacks), (&json!(500), Lacks::new(ClientDialect::OpenAiChat)));
 }
 
 #[test]

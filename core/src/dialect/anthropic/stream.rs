@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::conversation::{Event, Finish, ToolCall};
+use crate::conversation::{Event, Finish, Place, ToolCall};
 use crate::failure::Failure;
 use crate::json::{self, Text};
 
@@ -176,6 +176,8 @@ impl StreamReader {
                     name: block.name.ok_or_else(malformed)?,
                     arguments: Text::default(),
                     signature: None,
+                    custom: false,
+                    at: Place::default(),
                 };
                 emit(Event::ToolCall { choice: CHOICE, call, tool });
             }
@@ -233,7 +235,7 @@ impl StreamReader {
                 None if self.calls > 0 => Finish::ToolCalls,
                 _ => finish(stop_reason),
             };
-            emit(Event::Finish { choice: CHOICE, finish });
+            emit(Event::Finish { choice: CHOICE, finish, stop: None });
         }
     }
 
@@ -275,7 +277,7 @@ mod tests {
                 }
                 Event::Error(failure) => format!("error {} {:?}", failure.status, failure.code.as_deref()),
                 Event::End => "end".to_owned(),
-                Event::Logprobs { .. } => "logprobs".to_owned(),
+                other => format!("{other:?}"),
             });
         };
         for (name, data) in events {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::conversation::{self, Answer, Choice, Finish, Reasoning, ToolCall};
+use crate::conversation::{self, Answer, Choice, Finish, Maker, Place, Reasoning, Signature, ToolCall};
 use crate::failure::Failure;
 use crate::json::{Raw, Text};
 
@@ -24,7 +24,7 @@ pub fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
         let blocked = response.prompt_feedback.filter(|feedback| feedback.is_blocked());
         let blocked = blocked.ok_or_else(|| malformed("The provider's answer holds no candidate."))?;
         let parts = blocked.block_reason_message.into_iter().filter_map(refusal).collect();
-        choices.push(Choice { index: 0, parts, finish: Finish::ContentFilter, logprobs: None });
+        choices.push(Choice { index: 0, parts, finish: Finish::ContentFilter, logprobs: None, stop: None });
     }
     Ok(Answer { id, model: response.model_version, choices, usage: response.usage_metadata.map(Into::into) })
 }
@@ -45,7 +45,7 @@ fn choice<'a>(mut candidate: Candidate<'a>, response: Option<&str>) -> Result<Ch
         finish => finish,
     };
     let logprobs = candidate.logprobs_result.map(wire::LogprobsResult::into_tokens);
-    Ok(Choice { index: candidate.index.unwrap_or(0), parts, finish, logprobs })
+    Ok(Choice { index: candidate.index.unwrap_or(0), parts, finish, logprobs, stop: None })
 }
 
 /// Reads a part, where it is one that an answer can hold. `calls`: how many came before it in its choice.
@@ -56,7 +56,11 @@ fn read_part<'a>(part: Part<'a>, response: Option<&str>, calls: u32) -> Option<c
     }
     let text = part.text.filter(|text| !text.is_empty())?;
     Some(match part.thought {
-        Some(true) => conversation::Part::Reasoning(Reasoning { text, signature: part.thought_signature }),
+        Some(true) => conversation::Part::Reasoning(Reasoning {
+            text,
+            signature: part.thought_signature.map(sign),
+            ..Reasoning::default()
+        }),
         _ => conversation::Part::Text(text),
     })
 }
@@ -74,7 +78,14 @@ pub fn read_call<'a>(
         None => format!("call_{position}").into(),
     });
     let arguments = call.args.map_or(Text::from("{}"), |args| Text(compact(args)));
-    ToolCall { id, name: call.name.unwrap_or_default(), arguments, signature }
+    ToolCall {
+        id,
+        name: call.name.unwrap_or_default(),
+        arguments,
+        custom: false,
+        signature: signature.map(sign),
+        at: Place::default(),
+    }
 }
 
 fn refusal(text: Text<'_>) -> Option<conversation::Part<'_>> {
@@ -105,6 +116,10 @@ fn compact(value: Raw<'_>) -> Cow<'_, str> {
             Cow::Owned(compacted)
         }
     }
+}
+
+fn sign(value: Text<'_>) -> Signature<'_> {
+    Signature { maker: Maker::Gemini, value }
 }
 
 #[cfg(test)]

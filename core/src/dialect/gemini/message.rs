@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::conversation::{
-    self, Media, MediaKind, MediaSource, Message, Request, Role, ToolCall, ToolResult,
+    self, Field, Maker, Media, MediaKind, MediaSource, Message, Request, Role, ToolCall, ToolResult,
 };
 use crate::dialect::Lacks;
 use crate::failure::Failure;
@@ -126,20 +126,17 @@ impl<'r> Messages<'r> {
             calls: BTreeMap::new(),
             model,
         };
-        for (index, message) in request.messages.iter().enumerate() {
+        for message in &request.messages {
             // A tool's name says nothing that the call's id doesn't.
             let is_named = message.name.as_ref().is_some_and(|name| !name.is_empty());
             if is_named && message.role != Role::Tool {
-                lacks.parameter(format!("messages[{index}].name"));
+                lacks.parameter(Field::MessageName(message.at));
             }
-            reader.message(index, message, lacks)?;
+            reader.message(message, lacks)?;
         }
         // What is lacking is the better explanation for a message of which nothing is left.
         if reader.messages.contents.is_empty() && lacks.contents().is_empty() {
-            return Err(Failure::invalid_value(
-                "messages".to_owned(),
-                "needs a message besides those of the system",
-            ));
+            return Err(lacks.invalid_value(Field::Messages, "needs a message besides those of the system"));
         }
         Ok(reader.messages)
     }
@@ -153,7 +150,7 @@ struct Reader<'r> {
 }
 
 impl<'r> Reader<'r> {
-    fn message(&mut self, index: usize, message: &'r Message<'r>, lacks: &mut Lacks) -> Result<(), Failure> {
+    fn message(&mut self, message: &'r Message<'r>, lacks: &mut Lacks) -> Result<(), Failure> {
         let speaker = match message.role {
             Role::Assistant => Speaker::Model,
             Role::System | Role::User | Role::Tool => Speaker::User,
@@ -166,7 +163,7 @@ impl<'r> Reader<'r> {
                     text => (speaker, Part { text, ..Part::default() }),
                 },
                 // Gemini knows its thoughts by their signatures, which the client has not been given.
-                conversation::Part::Reasoning(_) => continue,
+                conversation::Part::Reasoning(_) | conversation::Part::CacheMark(_) => continue,
                 conversation::Part::Media(media) => match encode_media(media) {
                     Some(part) if message.role != Role::System => (speaker, part),
                     _ => {
@@ -175,11 +172,11 @@ impl<'r> Reader<'r> {
                     }
                 },
                 conversation::Part::ToolCall(call) => {
-                    let part = self.call(call, calls, index)?;
+                    let part = self.call(call, calls, lacks)?;
                     calls += 1;
                     (speaker, part)
                 }
-                conversation::Part::ToolResult(result) => match self.result(result, index, lacks)? {
+                conversation::Part::ToolResult(result) => match self.result(result, lacks)? {
                     Some(part) => (Speaker::Functions, part),
                     None => continue,
                 },
@@ -191,7 +188,7 @@ impl<'r> Reader<'r> {
             }
         }
         if is_empty && message.role == Role::User && lacks.contents().is_empty() {
-            return Err(Failure::invalid_value(format!("messages[{index}].content"), "has to have content"));
+            return Err(lacks.invalid_value(Field::MessageContent(message.at), "has to have content"));
         }
         Ok(())
     }
@@ -203,37 +200,35 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// `position`: the call's among those of its message, the `index`th.
-    fn call(&mut self, call: &'r ToolCall<'r>, position: usize, index: usize) -> Result<Part<'r>, Failure> {
+    /// `position`: the call's among those of its message.
+    fn call(&mut self, call: &'r ToolCall<'r>, position: usize, lacks: &Lacks) -> Result<Part<'r>, Failure> {
         let text = if call.arguments.trim().is_empty() { "{}" } else { &*call.arguments };
         let args = crate::json::read::<Raw<'_>>(text.as_bytes()).ok();
         let Some(args) = args.filter(|args| args.get().starts_with('{')) else {
-            let path = format!("messages[{index}].tool_calls[{position}].function.arguments");
-            return Err(Failure::invalid_value(path, "has to be a JSON object"));
+            return Err(lacks.invalid_value(Field::Arguments(call.at), "has to be a JSON object"));
         };
         self.calls.insert(&call.id, &call.name);
         let is_foreign = position == 0 && self.model.needs_signatures;
         Ok(Part {
             function_call: Some(FunctionCall { id: &call.id, name: &call.name, args }),
             // Gemini signs the first of parallel calls only, and looks for no other signature.
-            thought_signature: call.signature.as_deref().or(is_foreign.then_some(FOREIGN_CALL_SIGNATURE)),
+            thought_signature: call
+                .signature
+                .as_ref()
+                .and_then(|signature| signature.of(Maker::Gemini))
+                .or(is_foreign.then_some(FOREIGN_CALL_SIGNATURE)),
             ..Part::default()
         })
     }
 
-    fn result(
-        &self,
-        result: &'r ToolResult<'r>,
-        index: usize,
-        lacks: &mut Lacks,
-    ) -> Result<Option<Part<'r>>, Failure> {
+    fn result(&self, result: &'r ToolResult<'r>, lacks: &mut Lacks) -> Result<Option<Part<'r>>, Failure> {
         let Some(name) = self.calls.get(&*result.call) else {
             // Its call may be what is lacking: that is said then, and the request goes nowhere.
             if !lacks.contents().is_empty() {
                 return Ok(None);
             }
-            let path = format!("messages[{index}].tool_call_id");
-            return Err(Failure::invalid_value(path, "has to be the id of an earlier tool call"));
+            let reason = "has to be the id of an earlier tool call";
+            return Err(lacks.invalid_value(Field::ResultCall(result.at), reason));
         };
         for part in &result.parts {
             if let conversation::Part::Media(media) = part {
@@ -270,11 +265,11 @@ fn encode_media<'r>(media: &'r Media<'_>) -> Option<Part<'r>> {
     }
 }
 
-/// What it is about a medium that can't be said, by its path.
-fn refused(media: &Media<'_>) -> String {
+/// What it is about a medium that can't be said.
+fn refused(media: &Media<'_>) -> Field<'static> {
     match (media.kind, &media.source) {
-        (MediaKind::Image, MediaSource::Url(_)) => format!("{}.url", media.path),
-        _ => media.path.clone(),
+        (MediaKind::Image, MediaSource::Url(_)) => Field::MediaSource(media.at, media.kind),
+        _ => Field::Media(media.at, media.kind),
     }
 }
 

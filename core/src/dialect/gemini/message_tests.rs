@@ -30,7 +30,7 @@ fn media(kind: MediaKind, source: MediaSource<'static>) -> Part<'static> {
 
 fn read(messages: Vec<Message<'static>>, model: &str) -> Result<(Value, Value, Vec<String>), Failure> {
     let request = Request { messages, ..Request::default() };
-    let mut lacks = Lacks::default();
+    let mut lacks = Lacks::new(ClientDialect::OpenAiChat);
     let messages = Messages::read(&request, Model::named(model), &mut lacks)?;
     let system = serde_json::to_value(&messages.system).expect("serialises");
     let contents = serde_json::to_value(&messages.contents).expect("serialises");

@@ -4,6 +4,7 @@
 //! read on 2026-11-21. What becomes what, and the vendor's pages behind it, stand in `docs/dialects.md`.
 
 mod answer;
+pub mod client;
 mod failure;
 mod message;
 mod model;
@@ -13,28 +14,13 @@ mod wire;
 
 use std::fmt::Write;
 
-pub use answer::decode_answer;
-pub use failure::decode_failure;
-pub use request::{check_request, encode_request};
-pub use stream::StreamReader;
+use super::native::Adapted;
+use super::{Call, Encoded, Lacks, Wanted};
+use crate::failure::Failure;
+use crate::task::{Outcome, Task, TaskKind};
 
-/// What a client calls the parameters that Gemini has nothing for: the names of OpenAI Chat Completions.
-mod parameter {
-    pub const CHOICES: &str = "n";
-    pub const FREQUENCY_PENALTY: &str = "frequency_penalty";
-    pub const PARALLEL_TOOL_CALLS: &str = "parallel_tool_calls";
-    pub const PRESENCE_PENALTY: &str = "presence_penalty";
-    pub const REASONING_EFFORT: &str = "reasoning_effort";
-    pub const SAFETY_IDENTIFIER: &str = "safety_identifier";
-    pub const SCHEMA_DESCRIPTION: &str = "response_format.json_schema.description";
-    pub const SEED: &str = "seed";
-    pub const SERVICE_TIER: &str = "service_tier";
-    pub const STOP: &str = "stop";
-    pub const TEMPERATURE: &str = "temperature";
-    pub const TOP_LOGPROBS: &str = "top_logprobs";
-    pub const TOP_P: &str = "top_p";
-    pub const USER: &str = "user";
-}
+pub(super) use failure::decode_failure;
+pub use stream::StreamReader;
 
 /// The path and query of a request.
 ///
@@ -57,6 +43,39 @@ pub fn path(model: &str, stream: bool) -> String {
     }
     path.push_str(if stream { ":streamGenerateContent?alt=sse" } else { ":generateContent" });
     path
+}
+
+/// Writes a request.
+pub(super) fn encode_task(
+    task: &Task<'_>,
+    wanted: Wanted<'_>,
+    lacks: &mut Lacks,
+) -> Result<Encoded, Failure> {
+    match task {
+        Task::Conversation(conversation) => request::encode_request(conversation, wanted, lacks),
+        _ => Err(Failure::operator("not there yet")),
+    }
+}
+
+/// Finds out what a request lacks, without writing it.
+pub(super) fn check_task(task: &Task<'_>, wanted: Wanted<'_>, lacks: &mut Lacks) -> Result<(), Failure> {
+    match task {
+        Task::Conversation(conversation) => request::check_request(conversation, wanted, lacks),
+        _ => Err(Failure::operator("not there yet")),
+    }
+}
+
+/// Reads a whole answer.
+pub(super) fn decode_outcome(kind: TaskKind, body: &[u8]) -> Result<Outcome<'_>, Failure> {
+    match kind {
+        TaskKind::Conversation => answer::decode_answer(body).map(Outcome::Conversation),
+        _ => Err(Failure::operator("not there yet")),
+    }
+}
+
+/// The request of a client of the same dialect.
+pub(super) fn adapt(_: &Call, _: &Task<'_>, _: Wanted<'_>) -> Result<Adapted, Failure> {
+    Err(Failure::operator("not there yet"))
 }
 
 #[cfg(test)]

@@ -2,14 +2,13 @@
 
 use serde::Serialize;
 
-use crate::conversation::{Effort, Format, Request, Tool, ToolChoice};
+use crate::conversation::{Effort, Field, Format, Request, Tool, ToolChoice};
 use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::{Raw, Text};
 
 use super::message::{Content, Messages, Part};
 use super::model::{Model, Thinking};
-use super::parameter;
 
 /// The most texts that `stopSequences` takes, by the API's reference.
 const MAX_STOP_SEQUENCES: usize = 5;
@@ -25,7 +24,7 @@ pub fn encode_request(
     let body = write_body(request, wanted, lacks)?;
     let body =
         serde_json::to_vec(&body).map_err(|_| Failure::operator("The request could not be written."))?;
-    Ok(Encoded { body, headers: &[] })
+    Ok(Encoded { path: super::path(wanted.model, request.stream), body, headers: &[] })
 }
 
 /// Finds out what a request lacks, without writing it.
@@ -46,7 +45,7 @@ fn write_body<'r>(
         system_instruction: (!messages.system.is_empty()).then_some(Instruction { parts: messages.system }),
         contents: messages.contents,
         tools: (!request.tools.is_empty()).then(|| [tools(request)]),
-        tool_config: tool_config(request)?
+        tool_config: tool_config(request, lacks)?
             .map(|function_calling_config| ToolConfig { function_calling_config }),
         generation_config: (!generation.is_empty()).then_some(generation),
         service_tier: request.service_tier.as_deref().and_then(|tier| service_tier(tier, lacks)),
@@ -184,37 +183,37 @@ fn generation<'r>(
         Format::Json => (Some("application/json"), None),
         Format::Schema(schema) => {
             if schema.description.as_ref().is_some_and(|description| !description.is_empty()) {
-                lacks.parameter(parameter::SCHEMA_DESCRIPTION);
+                lacks.parameter(Field::FormatDescription);
             }
             (Some("application/json"), schema.schema)
         }
     };
     let top_logprobs = request.top_logprobs.filter(|&count| count > 0);
     if top_logprobs.is_some() && !request.logprobs {
-        lacks.parameter(parameter::TOP_LOGPROBS);
+        lacks.parameter(Field::TopLogprobs);
     }
     GenerationConfig {
         candidate_count: sent(
             request.choices.filter(|&count| count != 1),
             model.gives_several,
-            parameter::CHOICES,
+            Field::Choices,
             lacks,
         ),
         stop_sequences: stop(&request.stop, lacks),
         max_output_tokens: request.max_tokens.or(wanted.default_max_tokens.map(u64::from)),
-        temperature: sent(asks(request.temperature, 1.0), model.samples, parameter::TEMPERATURE, lacks),
-        top_p: sent(asks(request.top_p, 1.0), model.samples, parameter::TOP_P, lacks),
+        temperature: sent(asks(request.temperature, 1.0), model.samples, Field::Temperature, lacks),
+        top_p: sent(asks(request.top_p, 1.0), model.samples, Field::TopP, lacks),
         seed: request.seed.and_then(|seed| narrow(seed, lacks)),
         presence_penalty: sent(
             penalty(request.presence_penalty),
             model.samples,
-            parameter::PRESENCE_PENALTY,
+            Field::PresencePenalty,
             lacks,
         ),
         frequency_penalty: sent(
             penalty(request.frequency_penalty),
             model.samples,
-            parameter::FREQUENCY_PENALTY,
+            Field::FrequencyPenalty,
             lacks,
         ),
         response_logprobs: request.logprobs.then_some(true),
@@ -226,7 +225,7 @@ fn generation<'r>(
 }
 
 /// A value that only some models take, for one that does.
-fn sent<T>(value: Option<T>, is_taken: bool, name: &'static str, lacks: &mut Lacks) -> Option<T> {
+fn sent<T>(value: Option<T>, is_taken: bool, name: Field<'static>, lacks: &mut Lacks) -> Option<T> {
     if value.is_some() && !is_taken {
         lacks.parameter(name);
     }
@@ -237,7 +236,7 @@ fn stop<'r>(texts: &'r [Text<'r>], lacks: &mut Lacks) -> &'r [Text<'r>] {
     if texts.len() <= MAX_STOP_SEQUENCES {
         return texts;
     }
-    lacks.parameter(parameter::STOP);
+    lacks.parameter(Field::Stop);
     &[]
 }
 
@@ -245,7 +244,7 @@ fn stop<'r>(texts: &'r [Text<'r>], lacks: &mut Lacks) -> &'r [Text<'r>] {
 fn narrow(seed: i128, lacks: &mut Lacks) -> Option<i32> {
     let seed = i32::try_from(seed).ok();
     if seed.is_none() {
-        lacks.parameter(parameter::SEED);
+        lacks.parameter(Field::Seed);
     }
     seed
 }
@@ -260,7 +259,7 @@ fn thinking_config(effort: Effort, thinking: Thinking, lacks: &mut Lacks) -> Opt
             Some(ThinkingConfig { include_thoughts: None, thinking_budget: Some(0), thinking_level: None })
         }
         (Thinking::Budget { can_be_off: false } | Thinking::Level, Effort::None) => {
-            lacks.parameter(parameter::REASONING_EFFORT);
+            lacks.parameter(Field::Effort);
             None
         }
         (Thinking::Budget { .. }, Effort::Minimal | Effort::Low) => config(Some(1024), None),
@@ -287,9 +286,12 @@ fn is_empty_object(schema: Raw<'_>) -> bool {
     inside.is_some_and(|inside| inside.trim().is_empty())
 }
 
-fn tool_config<'r>(request: &'r Request<'r>) -> Result<Option<FunctionCallingConfig<'r>>, Failure> {
+fn tool_config<'r>(
+    request: &'r Request<'r>,
+    lacks: &Lacks,
+) -> Result<Option<FunctionCallingConfig<'r>>, Failure> {
     // AUTO promises nothing about the schema; VALIDATED is AUTO that obeys it, for all tools at once.
-    let is_strict = request.tools.iter().any(|tool| tool.strict);
+    let is_strict = request.tools.iter().any(|tool| tool.strict == Some(true));
     let (mode, allowed_function_names): (_, &[Text<'_>]) = match &request.tool_choice {
         None | Some(ToolChoice::Auto) if is_strict => ("VALIDATED", &[]),
         None | Some(ToolChoice::Auto) => return Ok(None),
@@ -300,7 +302,7 @@ fn tool_config<'r>(request: &'r Request<'r>) -> Result<Option<FunctionCallingCon
         Some(ToolChoice::Named(name)) => ("ANY", std::slice::from_ref(name)),
         // No names at all would allow every tool.
         Some(ToolChoice::Allowed { names, .. }) if names.is_empty() => {
-            return Err(Failure::invalid_value("tool_choice.allowed_tools.tools", "allows no tool"));
+            return Err(lacks.invalid_value(Field::AllowedTools, "allows no tool"));
         }
         Some(ToolChoice::Allowed { names, required: true }) => ("ANY", names),
         Some(ToolChoice::Allowed { names, required: false }) => ("VALIDATED", names),
@@ -316,7 +318,7 @@ fn service_tier(tier: &str, lacks: &mut Lacks) -> Option<&'static str> {
         "flex" => Some("flex"),
         "priority" | "fast" => Some("priority"),
         _ => {
-            lacks.parameter(parameter::SERVICE_TIER);
+            lacks.parameter(Field::ServiceTier);
             None
         }
     }
@@ -324,17 +326,11 @@ fn service_tier(tier: &str, lacks: &mut Lacks) -> Option<&'static str> {
 
 /// Notes what has no place here, whatever its value.
 fn note_lacks(request: &Request<'_>, lacks: &mut Lacks) {
-    for other in &request.others {
-        match other.content {
-            true => lacks.content(other.path.as_str()),
-            false => lacks.parameter(other.path.as_str()),
-        }
-    }
+    lacks.others(&request.others);
     if request.parallel_tool_calls == Some(false) {
-        lacks.parameter(parameter::PARALLEL_TOOL_CALLS);
+        lacks.parameter(Field::ParallelToolCalls);
     }
-    for (name, value) in
-        [(parameter::USER, &request.user), (parameter::SAFETY_IDENTIFIER, &request.safety_identifier)]
+    for (name, value) in [(Field::User, &request.user), (Field::SafetyIdentifier, &request.safety_identifier)]
     {
         if value.as_ref().is_some_and(|value| !value.is_empty()) {
             lacks.parameter(name);

@@ -14,7 +14,7 @@ fn tool(name: &'static str, parameters: Option<&'static str>, strict: bool) -> T
 }
 
 fn encode(request: &Request<'_>, model: &str) -> (Value, Vec<String>) {
-    let mut lacks = Lacks::default();
+    let mut lacks = Lacks::new(ClientDialect::OpenAiChat);
     let wanted = Wanted { model, default_max_tokens: None };
     let encoded = encode_request(request, wanted, &mut lacks).expect("encodes");
     (serde_json::from_slice(&encoded.body).expect("is JSON"), lacks.parameters().to_vec())
@@ -150,7 +150,7 @@ fn schemas_pass_as_they_stand() {
     let tools =
         vec![tool("a", Some("{ }"), false), tool("b", Some(r#"{"b":[ 1 ]}"#), false), tool("c", None, true)];
     let request = Request { format, tools, ..request() };
-    let mut lacks = Lacks::default();
+    let mut lacks = Lacks::new(ClientDialect::OpenAiChat);
     let wanted = Wanted { model: "gemini-3-pro", default_max_tokens: Some(9) };
     let encoded = encode_request(&request, wanted, &mut lacks).expect("encodes");
     let body = String::from_utf8(encoded.body).expect("is UTF-8");
@@ -185,6 +185,6 @@ fn tool_choices_become_modes() {
     let none = Some(ToolChoice::Allowed { names: Vec::new(), required: false });
     let request = Request { tool_choice: none, ..request() };
     let wanted = Wanted { model: "m", default_max_tokens: None };
-    let failure = encode_request(&request, wanted, &mut Lacks::default()).unwrap_err();
+    let failure = encode_request(&request, wanted, &mut Lacks::new(ClientDialect::OpenAiChat)).unwrap_err();
     assert_eq!(failure.parameter.as_deref(), Some("tool_choice.allowed_tools.tools"));
 }

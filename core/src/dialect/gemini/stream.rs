@@ -133,7 +133,7 @@ impl StreamReader {
             finish => finish,
         };
         progress.finished = true;
-        emit(Event::Finish { choice, finish });
+        emit(Event::Finish { choice, finish, stop: None });
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl StreamReader {
                 emit(Event::Refusal { choice, text: text.into() });
             }
             progress.finished = true;
-            emit(Event::Finish { choice, finish: Finish::ContentFilter });
+            emit(Event::Finish { choice, finish: Finish::ContentFilter, stop: None });
         }
         Ok(())
     }

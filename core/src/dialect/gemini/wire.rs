@@ -228,6 +228,7 @@ impl From<UsageMetadata> for Usage {
             cache_write: 0,
             output: sum(usage.candidates_token_count, usage.thoughts_token_count),
             reasoning: usage.thoughts_token_count.unwrap_or(0),
+            ..Self::default()
         }
     }
 }

@@ -1,22 +1,20 @@
-//! OpenAI's Chat Completions: what clients speak, and what OpenAI and those compatible with it answer.
+//! OpenAI's APIs: chat completions, responses, legacy completions and embeddings, as clients and providers speak them.
 //!
 //! Taken from the types of the official SDK (`openai` 3.52.0 on PyPI) and OpenAI's API reference; see
 //! `docs/dialects.md`.
 
-mod answer;
+pub mod chat;
+pub mod completions;
+pub mod embeddings;
 mod failure;
 mod native;
-mod others;
-mod request;
-mod stream;
-mod wire;
+mod provider;
+pub mod responses;
 
-pub use stream::{ChatEncoder, ChunkReader};
+pub use chat::ChatEncoder;
+pub use provider::ChunkReader;
 
-pub(super) use answer::{decode_answer, encode_answer};
+pub(super) use chat::{decode_request, encode_answer, name};
 pub(super) use failure::{decode_failure, encode_failure};
 pub(super) use native::adapt;
-pub(super) use request::decode_request;
-
-/// Behind an endpoint that ends in `/v1`.
-pub(super) const PATH: &str = "/chat/completions";
+pub(super) use provider::{decode_outcome, encode_task, is_openai};

@@ -3,14 +3,41 @@
 use std::borrow::Cow;
 
 use crate::conversation::{Part, Request};
+use crate::dialect::native::{Adapted, Native};
+use crate::dialect::{Lacks, Wanted};
+use crate::failure::Failure;
 use crate::json::{self, Raw, object};
+use crate::task::{Task, TaskKind};
 
 /// The body with another model's name, and no other byte changed; `None` when nothing has to.
 ///
 /// `mixed`: whether providers of other dialects may have answered earlier turns. Then fields of their answers that only
 /// the gateway writes (`reasoning_content`, `extra_content` of tool calls) come back in the history, and are taken out:
 /// OpenAI refuses messages with fields that it does not know.
-pub(crate) fn adapt(body: &[u8], request: &Request<'_>, model: &str, mixed: bool) -> Option<Vec<u8>> {
+pub(crate) fn adapt(
+    native: Native,
+    body: &[u8],
+    task: &Task<'_>,
+    wanted: Wanted<'_>,
+    mixed: bool,
+    _lacks: &mut Lacks,
+) -> Result<Adapted, Failure> {
+    let path = match native {
+        Native::Chat => "/chat/completions",
+        Native::Responses => "/responses",
+        Native::Completions => "/completions",
+        Native::Plain if task.kind() == TaskKind::Rerank => "/rerank",
+        Native::Plain => "/embeddings",
+        Native::Messages | Native::Contents => {
+            return Err(Failure::operator("This is no dialect of OpenAI's."));
+        }
+    };
+    let body = edit(body, task, wanted.model, mixed && native == Native::Chat);
+    Ok(Adapted { path: path.to_owned(), body, headers: &[], hides_usage: false })
+}
+
+/// The body with what has to change; `None` when nothing has to.
+fn edit(body: &[u8], task: &Task<'_>, model: &str, mixed: bool) -> Option<Vec<u8>> {
     object! {
         struct Places<'a> {
             "model" => model: Raw<'a>,
@@ -18,8 +45,8 @@ pub(crate) fn adapt(body: &[u8], request: &Request<'_>, model: &str, mixed: bool
             ..
         }
     }
-    let renames = &*request.model != model;
-    let cleans = mixed && has_our_fields(request);
+    let renames = task.model() != model;
+    let cleans = mixed && task.conversation().is_some_and(has_our_fields);
     if !renames && !cleans {
         return None;
     }
@@ -113,7 +140,8 @@ mod tests {
 
     fn adapted(body: &str, model: &str, mixed: bool) -> Option<String> {
         let request = decode_request(body.as_bytes()).expect("is a request");
-        adapt(body.as_bytes(), &request, model, mixed).map(|bytes| String::from_utf8(bytes).expect("is text"))
+        edit(body.as_bytes(), &Task::Conversation(request), model, mixed)
+            .map(|bytes| String::from_utf8(bytes).expect("is text"))
     }
 
     const ECHOED: &str = r#"{"messages": [ {"role":"user","content":"x"},

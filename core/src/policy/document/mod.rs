@@ -10,6 +10,7 @@ use std::collections::HashSet;
 pub use callers::KeyEntry;
 pub use listen::Listen;
 pub use models::{ModelEntry, TargetEntry, Unsupported};
+pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
 pub use providers::{Credential, ProviderEntry};
 
 use super::Faults;

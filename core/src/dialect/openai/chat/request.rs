@@ -1,8 +1,8 @@
 //! Reads a Chat Completions request into the canonical conversation.
 
 use crate::conversation::{
-    Effort, Format, JsonSchema, Media, MediaKind, MediaSource, Message, Part, Reasoning, Request, Role, Tool,
-    ToolCall, ToolChoice, ToolResult,
+    Effort, Format, JsonSchema, Maker, Media, MediaKind, MediaSource, Message, Part, Place, Reasoning,
+    Request, Role, Signature, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use crate::failure::Failure;
 use crate::json::{self, FaultKind, Raw, Text, TextOr};
@@ -79,6 +79,7 @@ pub(crate) fn decode_request(body: &[u8]) -> Result<Request<'_>, Failure> {
         max_tokens: wire.max_completion_tokens.or(wire.max_tokens),
         temperature: wire.temperature,
         top_p: wire.top_p,
+        top_k: None,
         presence_penalty: wire.presence_penalty,
         frequency_penalty: wire.frequency_penalty,
         seed: wire.seed.map(|seed| seed.0),
@@ -87,6 +88,9 @@ pub(crate) fn decode_request(body: &[u8]) -> Result<Request<'_>, Failure> {
         logprobs: wire.logprobs.unwrap_or(false),
         top_logprobs: wire.top_logprobs,
         effort,
+        thinking: None,
+        show_thinking: None,
+        verbosity: None,
         user: wire.user,
         safety_identifier: wire.safety_identifier,
         service_tier: wire.service_tier,
@@ -130,6 +134,7 @@ fn read_message<'a>(
     others: &mut Others,
 ) -> Result<Message<'a>, Failure> {
     let path = format!("messages[{index}]");
+    let at = Place::item(index);
     let role = message.role.ok_or_else(|| missing(&format!("{path}.role")))?;
     let role = match &*role {
         "system" | "developer" => Role::System,
@@ -138,7 +143,7 @@ fn read_message<'a>(
         "tool" => Role::Tool,
         "function" => {
             others.note(format!("{path}.role"), true);
-            return Ok(Message { role: Role::Tool, name: None, parts: Vec::new() });
+            return Ok(Message { role: Role::Tool, name: None, parts: Vec::new(), at });
         }
         _ => {
             let reason = "has to be one of system, developer, user, assistant, tool";
@@ -148,14 +153,15 @@ fn read_message<'a>(
     others.add(&path, message.others);
     let mut parts = Vec::new();
     if let Some(reasoning) = message.reasoning_content.filter(|text| !text.is_empty()) {
-        parts.push(Part::Reasoning(Reasoning { text: reasoning, signature: None }));
+        parts.push(Part::Reasoning(Reasoning { text: reasoning, ..Reasoning::default() }));
     }
     match message.content {
         None => {}
         Some(TextOr::Text(text)) => parts.push(Part::Text(text)),
         Some(TextOr::Other(items)) => {
             for (position, item) in items.into_iter().enumerate() {
-                parts.extend(read_part(format!("{path}.content[{position}]"), item, others)?);
+                let place = Place::part(index, position);
+                parts.extend(read_part(place, format!("{path}.content[{position}]"), item, others)?);
             }
         }
     }
@@ -163,17 +169,24 @@ fn read_message<'a>(
         parts.push(Part::Refusal(refusal));
     }
     for (position, call) in message.tool_calls.unwrap_or_default().into_iter().enumerate() {
-        parts.extend(read_tool_call(format!("{path}.tool_calls[{position}]"), call, others)?);
+        let place = Place::part(index, position);
+        parts.extend(read_tool_call(place, format!("{path}.tool_calls[{position}]"), call, others)?);
     }
     if role != Role::Tool {
-        return Ok(Message { role, name: message.name, parts });
+        return Ok(Message { role, name: message.name, parts, at });
     }
     // The name of a tool's message says nothing that the call's id doesn't.
     let call = message.tool_call_id.ok_or_else(|| missing(&format!("{path}.tool_call_id")))?;
-    Ok(Message { role, name: None, parts: vec![Part::ToolResult(ToolResult { call, parts })] })
+    let result = ToolResult { call, parts, failed: false, at };
+    Ok(Message { role, name: None, parts: vec![Part::ToolResult(result)], at })
 }
 
-fn read_part<'a>(path: String, part: ChatPart<'a>, others: &mut Others) -> Result<Option<Part<'a>>, Failure> {
+fn read_part<'a>(
+    at: Place,
+    path: String,
+    part: ChatPart<'a>,
+    others: &mut Others,
+) -> Result<Option<Part<'a>>, Failure> {
     others.add(&path, part.others);
     let kind = part.kind.ok_or_else(|| missing(&format!("{path}.type")))?;
     let field = |name: &str| format!("{path}.{name}");
@@ -211,12 +224,7 @@ fn read_part<'a>(path: String, part: ChatPart<'a>, others: &mut Others) -> Resul
             return Ok(None);
         }
     };
-    let path = match kind {
-        MediaKind::Image => field("image_url"),
-        MediaKind::Audio => field("input_audio"),
-        MediaKind::File => field("file"),
-    };
-    Ok(Some(Part::Media(Media { kind, source, path })))
+    Ok(Some(Part::Media(Media { kind, source, at })))
 }
 
 /// A `data:` URL with base64 is content in place; anything else is for the provider to fetch.
@@ -258,6 +266,7 @@ fn with_file_name<'a>(source: MediaSource<'a>, name: Option<Text<'a>>) -> MediaS
 }
 
 fn read_tool_call<'a>(
+    at: Place,
     path: String,
     call: ChatToolCall<'a>,
     others: &mut Others,
@@ -274,14 +283,16 @@ fn read_tool_call<'a>(
         others.add(&format!("{path}.extra_content"), extra.others);
         if let Some(google) = extra.google {
             others.add(&format!("{path}.extra_content.google"), google.others);
-            signature = google.thought_signature;
+            signature = google.thought_signature.map(|value| Signature { maker: Maker::Gemini, value });
         }
     }
     Ok(Some(Part::ToolCall(ToolCall {
         id: call.id.ok_or_else(|| missing(&format!("{path}.id")))?,
         name: function.name.ok_or_else(|| missing(&format!("{path}.function.name")))?,
         arguments: function.arguments.unwrap_or_default(),
+        custom: false,
         signature,
+        at,
     })))
 }
 
@@ -299,7 +310,10 @@ fn read_tool<'a>(index: usize, tool: ChatTool<'a>, others: &mut Others) -> Resul
         name: function.name.ok_or_else(|| missing(&format!("{path}.function.name")))?,
         description: function.description,
         parameters: function.parameters.map(Raw::from),
-        strict: function.strict.unwrap_or(false),
+        strict: function.strict,
+        custom: None,
+        cache: None,
+        at: Place::item(index),
     }))
 }
 
@@ -362,7 +376,7 @@ fn read_format<'a>(format: ResponseFormat<'a>, others: &mut Others) -> Result<Fo
                 name: schema.name.ok_or_else(|| missing("response_format.json_schema.name"))?,
                 description: schema.description,
                 schema: schema.schema,
-                strict: schema.strict.unwrap_or(false),
+                strict: schema.strict,
             }))
         }
         Some(_) => {

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversation::{Answer, Choice, Finish, Part, TokenChance, TokenLogprob, ToolCall};
+use crate::conversation::{Answer, Choice, Finish, Maker, Part, TokenChance, TokenLogprob, ToolCall};
 use crate::dialect::provider_failure;
 use crate::failure::Failure;
 use crate::json::{self, Text, object};
 use crate::usage::Usage;
 
-use super::failure::WireError;
+use crate::dialect::openai::failure::WireError;
 
 #[derive(Serialize)]
 struct Completion<'a> {
@@ -140,7 +140,7 @@ fn choice<'a>(choice: &'a Choice<'a>) -> CompletionChoice<'a> {
             Part::Reasoning(reasoning) => append(&mut message.reasoning_content, &reasoning.text),
             Part::ToolCall(call) => message.tool_calls.push(tool_call(call)),
             // Neither a model's answer nor this dialect's message has these.
-            Part::Media(_) | Part::ToolResult(_) => {}
+            Part::Media(_) | Part::ToolResult(_) | Part::CacheMark(_) => {}
         }
     }
     CompletionChoice {
@@ -149,6 +149,12 @@ fn choice<'a>(choice: &'a Choice<'a>) -> CompletionChoice<'a> {
         logprobs: choice.logprobs.as_deref().map(Logprobs::from),
         finish_reason: finish_reason(choice.finish),
     }
+}
+
+/// The one signature that chat completions have a place for.
+pub(super) fn extra_content<'a>(call: &'a ToolCall<'_>) -> Option<ExtraContent<'a>> {
+    let signature = call.signature.as_ref().and_then(|signature| signature.of(Maker::Gemini));
+    signature.map(ExtraContent::from)
 }
 
 /// Borrows a single text; only several are joined.
@@ -164,7 +170,7 @@ fn tool_call<'a>(call: &'a ToolCall<'a>) -> CompletionToolCall<'a> {
         id: &call.id,
         r#type: "function",
         function: CompletionFunction { name: &call.name, arguments: &call.arguments },
-        extra_content: call.signature.as_deref().map(ExtraContent::from),
+        extra_content: extra_content(call),
     }
 }
 
@@ -227,7 +233,7 @@ object! {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct WireUsage {
+pub(in crate::dialect::openai) struct WireUsage {
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     prompt_tokens_details: Option<WirePromptDetails>,
@@ -248,7 +254,7 @@ struct WireCompletionDetails {
 }
 
 /// Reads of a whole answer what the gateway itself needs; its choices stay in the bytes that pass.
-pub(crate) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
+pub(in crate::dialect::openai) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
     let completion: WireCompletion<'_> =
         json::read(body).map_err(|_| Failure::malformed("The provider's answer could not be read."))?;
     if let Some(error) = completion.error {
@@ -276,6 +282,7 @@ impl From<WireUsage> for Usage {
                 .completion_tokens_details
                 .and_then(|details| details.reasoning_tokens)
                 .unwrap_or(0),
+            ..Self::default()
         }
     }
 }

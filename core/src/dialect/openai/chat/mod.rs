@@ -1,0 +1,16 @@
+//! Chat completions as clients speak them.
+
+mod answer;
+mod name;
+mod others;
+mod request;
+mod stream;
+mod wire;
+
+pub use stream::ChatEncoder;
+
+pub(super) use answer::{WireUsage, decode_answer};
+
+pub(crate) use answer::encode_answer;
+pub(crate) use name::name;
+pub(crate) use request::decode_request;
