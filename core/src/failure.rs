@@ -104,6 +104,11 @@ impl Failure {
         Self { blame: Blame::Operator, ..Self::provider(500, message) }
     }
 
+    /// The same, with another status.
+    pub fn status(self, status: u16) -> Self {
+        Self { status, kind: Kind::of_status(status), ..self }
+    }
+
     /// The same, with a word for programs.
     pub fn code(self, code: impl Into<Cow<'static, str>>) -> Self {
         Self { code: Some(code.into()), ..self }

@@ -29,7 +29,7 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
     let header = |name: &str| {
         request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     };
-    let sent = Sent { path: header(":path"), body: &request.body };
+    let sent = Sent { path: header(":path"), body: request.body.as_deref().expect("has a body") };
     note(exchange.faults_of_request(case, sent, header));
     let remarks = opened.remarks();
     let dropped = remarks.iter().find(|(name, _)| *name == "x-sluice-dropped");

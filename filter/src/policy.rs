@@ -63,18 +63,23 @@ impl PolicyFilter {
         Ok(opening)
     }
 
-    /// The body is whole: hands the request over to the providers.
+    /// The body is whole, so far as it is needed: hands the request over to the providers.
     fn serve(&mut self, size: usize) -> Action {
         let State::Reading(opening) = std::mem::replace(&mut self.state, State::New) else {
             return Action::Pause;
         };
-        let served = host::buffer(BufferType::HttpRequestBody, 0, size)
-            .map_err(|host::Refused(_)| self.broken("The request's body can't be read."))
-            .and_then(|body| opening.read(body))
-            .and_then(|exchange| {
-                Self::route(exchange, size)
-                    .map_err(|host::Refused(_)| self.broken("The request can't be routed."))
-            });
+        let body = match opening.needs_body() {
+            true => host::buffer(BufferType::HttpRequestBody, 0, size)
+                .map(Some)
+                .map_err(|host::Refused(_)| self.broken("The request's body can't be read.")),
+            false => Ok(None),
+        };
+        let served = body.and_then(|body| {
+            let taken = body.as_ref().map(|_| size);
+            let exchange = opening.read(body)?;
+            Self::route(exchange, taken)
+                .map_err(|host::Refused(_)| self.broken("The request can't be routed."))
+        });
         match served {
             Ok(parked) => {
                 self.state = State::Serving(parked);
@@ -84,14 +89,16 @@ impl PolicyFilter {
         }
     }
 
-    /// Leaves the exchange to the provider filters. Each makes its own body, so none is sent on from here: Envoy has
-    /// nothing to keep for retries, and no provider can get what was not made for it.
-    fn route(exchange: Exchange, size: usize) -> Result<Parked, host::Refused> {
+    /// Leaves the exchange to the provider filters. Each makes its own body, so what was `taken` of the client's is not sent
+    /// on from here: Envoy has nothing to keep for retries, and no provider can get what was not made for it.
+    fn route(exchange: Exchange, taken: Option<usize>) -> Result<Parked, host::Refused> {
         for (name, value) in exchange.routing() {
             host::set_header(MapType::HttpRequestHeaders, name, &value)?;
         }
-        host::remove_header(MapType::HttpRequestHeaders, "content-length")?;
-        host::set_buffer(BufferType::HttpRequestBody, 0, size, &[])?;
+        if let Some(size) = taken {
+            host::remove_header(MapType::HttpRequestHeaders, "content-length")?;
+            host::set_buffer(BufferType::HttpRequestBody, 0, size, &[])?;
+        }
         Parked::new(exchange)
     }
 
@@ -136,26 +143,34 @@ impl Context for PolicyFilter {}
 impl HttpContext for PolicyFilter {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         match self.open() {
-            Ok(opening) => self.state = State::Reading(opening),
-            Err(reply) => return self.reply(&reply),
-        }
-        match end_of_stream {
-            true => self.serve(0),
-            false => Action::Pause,
+            Ok(opening) => {
+                let is_ready = end_of_stream || !opening.needs_body();
+                self.state = State::Reading(opening);
+                match is_ready {
+                    true => self.serve(0),
+                    false => Action::Pause,
+                }
+            }
+            Err(reply) => self.reply(&reply),
         }
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        match end_of_stream {
-            true => self.serve(size),
-            false => Action::Pause,
+        match &self.state {
+            // A body that passes as it comes.
+            State::Serving(_) => Action::Continue,
+            _ if end_of_stream => self.serve(size),
+            _ => Action::Pause,
         }
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         // What a client says behind its body is for no provider.
         let _ = host::set_headers(MapType::HttpRequestTrailers, &[]);
-        self.serve(usize::MAX)
+        match &self.state {
+            State::Serving(_) => Action::Continue,
+            _ => self.serve(usize::MAX),
+        }
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {

@@ -14,6 +14,7 @@ use crate::host;
 pub struct ProviderFilter {
     exchange: Option<Shared>,
     attempt: Option<Attempt>,
+    /// The body that takes the place of the client's, until it is sent; the client's passes where there is none.
     request: Option<std::sync::Arc<Vec<u8>>>,
     response: Response,
 }
@@ -66,7 +67,7 @@ impl ProviderFilter {
         let (request, attempt) = exchange.borrow_mut().attempt(&provider, occurrence, host::now())?;
         host::set_headers(MapType::HttpRequestHeaders, &request.headers)
             .map_err(|host::Refused(_)| Failure::operator("The provider's request can't be written."))?;
-        self.request = Some(request.body);
+        self.request = request.body;
         self.attempt = Some(attempt);
         self.exchange = Some(exchange);
         Ok(())
@@ -243,7 +244,7 @@ impl HttpContext for ProviderFilter {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        match end_of_stream {
+        match end_of_stream || self.request.is_none() {
             true => self.send_body(size),
             false => Action::Pause,
         }

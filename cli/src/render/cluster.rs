@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use sluice_core::policy::{Endpoint, Model, Target};
+use sluice_core::policy::{Endpoint, Model, Provider, Target};
 
 use super::tree::{Tree, extension, map, socket_address, typed};
 use super::{Error, Input, seconds, wasm};
@@ -12,8 +12,7 @@ const PROTOCOL_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolO
 
 /// Providers' clusters in the document's order, then the models' in theirs.
 pub(super) fn clusters(input: &Input<'_>) -> Result<Vec<Tree>, Error> {
-    let models: Vec<_> =
-        input.document.models.iter().filter_map(|entry| input.plan.model(&entry.name)).collect();
+    let models = input.models();
     let mut clusters = Vec::new();
     for entry in &input.document.providers {
         let mut seen = BTreeSet::new();
@@ -76,7 +75,7 @@ fn member(input: &Input<'_>, target: &Target) -> Result<Tree, Error> {
             "typed_extension_protocol_options",
             map! {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions":
-                    typed(PROTOCOL_OPTIONS, protocol(endpoint)),
+                    typed(PROTOCOL_OPTIONS, protocol(provider)),
             },
         );
     if !endpoint.tls {
@@ -178,11 +177,17 @@ fn outlier_detection() -> Tree {
 ///
 /// A connection is given up before the other side does so: a request on a connection that is being closed would fail,
 /// and its retry goes to another provider.
-fn protocol(endpoint: &Endpoint) -> Tree {
-    if !endpoint.tls {
+fn protocol(provider: &Provider) -> Tree {
+    if !provider.endpoint.tls {
         return map! {
             // Model servers on the own network close an idle connection after as little as five seconds.
             "common_http_protocol_options": map! { "idle_timeout": "4s" },
+            "explicit_http_config": map! { "http_protocol_options": map! {} },
+        };
+    }
+    if !provider.http2 {
+        return map! {
+            "common_http_protocol_options": map! { "idle_timeout": "55s" },
             "explicit_http_config": map! { "http_protocol_options": map! {} },
         };
     }

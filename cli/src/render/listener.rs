@@ -47,6 +47,8 @@ fn connection_manager(input: &Input<'_>) -> Tree {
             "initial_connection_window_size": 1_048_576_u32,
         },
         "request_headers_timeout": "30s",
+        // OpenAI's realtime API.
+        "upgrade_configs": [map! { "upgrade_type": "websocket" }],
         // Bounds what a route doesn't: a client that stops in the middle of its request.
         "stream_idle_timeout": seconds(longest + IDLE_MARGIN),
         "access_log": [access_log::access_log()],
@@ -76,7 +78,7 @@ fn router() -> Tree {
 /// The models by how long their answers may pause, each list in the document's order.
 fn idle_timeouts<'i>(input: &'i Input<'_>) -> BTreeMap<Duration, Vec<&'i Model>> {
     let mut groups: BTreeMap<Duration, Vec<&Model>> = BTreeMap::new();
-    for model in input.document.models.iter().filter_map(|entry| input.plan.model(&entry.name)) {
+    for model in input.models() {
         groups.entry(model.timeouts.idle).or_default().push(model);
     }
     groups

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use sluice_core::policy::{Document, Faults, Plan};
+use sluice_core::policy::{Document, Faults, Model, Plan};
 
 use self::tree::{Tree, map, socket_address};
 
@@ -51,6 +51,14 @@ struct Input<'a> {
     ca_bundle: Option<String>,
     /// The names of the environment variables that hold credentials.
     variables: BTreeSet<&'a str>,
+}
+
+impl Input<'_> {
+    /// All models in the document's order, then the one that serves the calls that name none.
+    fn models(&self) -> Vec<&Model> {
+        let named = self.document.models.iter().filter_map(|entry| self.plan.model(&entry.name));
+        named.chain(&self.plan.pass_through).map(|model| &**model).collect()
+    }
 }
 
 /// The bootstrap configuration, as YAML. The same input gives the same text.

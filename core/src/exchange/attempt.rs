@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::credential::Unsigned;
-use crate::dialect::{ClientDialect, ProviderDialect};
+use crate::dialect::{ClientDialect, ProviderDialect, Service};
 use crate::failure::Failure;
 use crate::policy::Target;
 
+use super::opening::content_type;
+use super::passing;
 use super::prepare::{self, Prepared};
 use super::response::{Attempt, Form};
 use super::{AttemptRecord, Exchange};
@@ -16,7 +18,8 @@ use super::{AttemptRecord, Exchange};
 pub struct UpstreamRequest {
     /// All headers, pseudo-headers first.
     pub headers: Vec<(String, String)>,
-    pub body: std::sync::Arc<Vec<u8>>,
+    /// `None` where the client's passes as it comes.
+    pub body: Option<std::sync::Arc<Vec<u8>>>,
 }
 
 impl Exchange {
@@ -53,20 +56,29 @@ impl Exchange {
         if let Some((_, prepared)) = self.prepared.take_if(|(prepared, _)| *prepared == index) {
             return Ok(prepared);
         }
-        let body = self.body.as_ref().ok_or_else(gone)?;
-        let task = ClientDialect::decode(&self.call, body)?;
-        prepare::prepare(&self.call, &self.model, target, &task, body)
+        match &self.service {
+            Service::Task(call) => {
+                let body = self.body.as_ref().ok_or_else(gone)?;
+                let task = ClientDialect::decode(call, body)?;
+                prepare::prepare(call, &self.model, target, &task, body)
+            }
+            Service::Passage(passage) => {
+                passing::prepare(passage, target, content_type(&self.passing), self.body.as_ref())
+            }
+            Service::Models(_) => Err(gone()),
+        }
     }
 
     /// What awaits the response of a target.
     fn response(&self, target: &Target, prepared: &Prepared, more: bool) -> Result<Attempt, Failure> {
-        let form = match prepared.native {
-            Some(native) => Form::Native { native, hides_usage: prepared.hides_usage },
-            None => {
+        let form = match (&self.service, prepared.native) {
+            (Service::Task(_), Some(native)) => Form::Native { native, hides_usage: prepared.hides_usage },
+            (Service::Task(call), None) => {
                 let body = self.body.as_ref().ok_or_else(gone)?;
-                let task = ClientDialect::decode(&self.call, body)?;
-                Form::Translated(ClientDialect::asked(&self.call, &task, body, &target.model))
+                let task = ClientDialect::decode(call, body)?;
+                Form::Translated(ClientDialect::asked(call, &task, body, &target.model))
             }
+            (Service::Passage(_) | Service::Models(_), _) => Form::Passing,
         };
         Ok(Attempt::new(self, target, form, more))
     }
@@ -80,25 +92,31 @@ impl Exchange {
         let provider = &target.provider;
         let endpoint = &provider.endpoint;
         let path = format!("{}{}", endpoint.path, prepared.path);
-        let accept = match (self.stream, provider.dialect) {
-            (true, ProviderDialect::Bedrock) => "application/vnd.amazon.eventstream",
-            (true, _) => "text/event-stream",
-            (false, _) => "application/json",
-        };
         let scheme = if endpoint.tls { "https" } else { "http" };
-        let own = [
-            (":method", "POST"),
-            (":scheme", scheme),
-            (":authority", &endpoint.authority),
-            (":path", &path),
-            ("content-type", "application/json"),
-            ("content-length", &prepared.body.len().to_string()),
-            ("accept", accept),
-        ];
-        let mut headers: Vec<(String, String)> =
-            own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        if prepared.native.is_some() {
-            headers.extend_from_slice(&self.passing);
+        let mut headers: Vec<(String, String)> = Vec::with_capacity(self.passing.len() + 10);
+        let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
+        add(":method", &prepared.method);
+        add(":scheme", scheme);
+        add(":authority", &endpoint.authority);
+        add(":path", &path);
+        let is_task = matches!(self.service, Service::Task(_));
+        if is_task {
+            add("content-type", "application/json");
+            add(
+                "accept",
+                match (self.stream, provider.dialect) {
+                    (true, ProviderDialect::Bedrock) => "application/vnd.amazon.eventstream",
+                    (true, _) => "text/event-stream",
+                    (false, _) => "application/json",
+                },
+            );
+        }
+        if let Some(body) = &prepared.body {
+            add("content-length", &body.len().to_string());
+        }
+        if !is_task || prepared.native.is_some() {
+            let replaced = |name: &str| name == "content-length" && prepared.body.is_some();
+            headers.extend(self.passing.iter().filter(|(name, _)| !replaced(name)).cloned());
         }
         for (name, value) in prepared.headers {
             // What a client of the same dialect says itself goes before what we would say in its place.
@@ -106,7 +124,8 @@ impl Exchange {
                 headers.push(((*name).to_owned(), (*value).to_owned()));
             }
         }
-        let unsigned = Unsigned { scheme, authority: &endpoint.authority, path: &path, body: &prepared.body };
+        let body = prepared.body.as_deref().map_or(&[][..], Vec::as_slice);
+        let unsigned = Unsigned { scheme, authority: &endpoint.authority, path: &path, body };
         for (name, value) in provider.authentication.headers(unsigned, now)? {
             headers.push((name.to_owned(), value));
         }

@@ -52,6 +52,23 @@ pub(super) fn passes_to_provider(name: &str) -> bool {
         && !KEPT_HERE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a client's header reaches a provider with a body that passes as it is: it says what the body is, or that the
+/// connection is to become a WebSocket.
+pub(super) fn passes_with_body(name: &str) -> bool {
+    const WITH_BODY: [&str; 9] = [
+        "accept",
+        "connection",
+        "content-length",
+        "content-type",
+        "range",
+        "sec-websocket-extensions",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "upgrade",
+    ];
+    WITH_BODY.contains(&name) || passes_to_provider(name)
+}
+
 /// What is known of the length of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
@@ -80,7 +97,10 @@ pub(super) fn for_client(
     headers.extend(theirs.into_iter().filter(|(name, _)| {
         let replaced = own.clone().any(|(header, _)| header == name);
         let length_stays = name != "content-length" || length == Length::Unchanged;
-        name != ":status" && passes_to_client(name, native, length) && length_stays && !replaced
+        name != ":status"
+            && passes_to_client(name, native, status == 101, length)
+            && length_stays
+            && !replaced
     }));
     if let Length::Exactly(length) = length {
         headers.push(("content-length".to_owned(), length.to_string()));
@@ -91,7 +111,7 @@ pub(super) fn for_client(
 }
 
 /// Whether a provider's response header reaches the client.
-fn passes_to_client(name: &str, native: bool, length: Length) -> bool {
+fn passes_to_client(name: &str, native: bool, is_upgrade: bool, length: Length) -> bool {
     const FROM_EVERYONE: [&str; 6] =
         ["cache-control", "content-type", "date", "retry-after", "retry-after-ms", "x-request-id"];
     // The connection's own, and what tells about the gateway's account rather than the client's.
@@ -108,6 +128,8 @@ fn passes_to_client(name: &str, native: bool, length: Length) -> bool {
     // What says how the bytes are packed is true as long as they are the provider's.
     let is_framing = matches!(name, "content-length" | "content-encoding" | "transfer-encoding");
     match native {
+        // What turns the connection into a WebSocket is for the client too.
+        true if is_upgrade && matches!(name, "connection" | "upgrade") => true,
         true => !is_internal(name) && !name.starts_with("x-ratelimit-") && !FROM_NOBODY.contains(&name),
         false => FROM_EVERYONE.contains(&name) || (is_framing && length == Length::Unchanged),
     }

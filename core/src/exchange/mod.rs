@@ -6,6 +6,7 @@
 mod attempt;
 mod headers;
 mod opening;
+mod passing;
 mod prepare;
 mod response;
 mod stream;
@@ -21,7 +22,7 @@ pub use opening::{Head, Opening, open};
 pub use response::{Attempt, Step};
 pub use stream::{Held, StreamAnswer};
 
-use crate::dialect::{Call, ClientDialect};
+use crate::dialect::{ClientDialect, Service};
 use crate::failure::{Failure, Kind};
 use crate::identity::Caller;
 use crate::policy::{Model, Plan};
@@ -32,7 +33,7 @@ use prepare::Prepared;
 #[derive(Debug)]
 pub struct Exchange {
     pub plan: Arc<Plan>,
-    call: Call,
+    service: Service,
     pub caller: Option<Arc<Caller>>,
     pub model: Arc<Model>,
     /// Whether the client wants a stream.
@@ -82,12 +83,17 @@ impl Reply {
         headers.extend(failure.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
         Self { status: failure.status, headers, body: client.encode_failure(failure) }
     }
+
+    /// A successful answer of the gateway's own.
+    fn json(body: Vec<u8>) -> Self {
+        Self { status: 200, headers: vec![("content-type", "application/json".to_owned())], body }
+    }
 }
 
 impl Exchange {
     /// The dialect that the client speaks.
     pub fn client(&self) -> ClientDialect {
-        self.call.dialect
+        self.service.client()
     }
 
     /// The headers that make Envoy route the request, and retry it on the next target.

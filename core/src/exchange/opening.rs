@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conversation::Field;
-use crate::dialect::{Call, ClientDialect};
+use crate::dialect::{By, ClientDialect, Service};
 use crate::failure::{Blame, Failure, Kind};
 use crate::identity::{Caller, Credentials};
-use crate::policy::{Model, Plan};
-use crate::task::Task;
+use crate::policy::{Model, Plan, Target};
 
 use super::prepare::{self, Prepared};
-use super::{Exchange, Reply, headers, too_large};
+use super::{Exchange, Reply, headers, passing, too_large};
 
 /// A request's headers.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +23,7 @@ pub struct Head<'a> {
 #[derive(Debug)]
 pub struct Opening {
     plan: Arc<Plan>,
-    call: Call,
+    service: Service,
     caller: Option<Arc<Caller>>,
     passing: Vec<(String, String)>,
 }
@@ -57,9 +56,10 @@ impl<'a> Head<'a> {
 
 /// Opens an exchange by its headers, at `now` (since the Unix epoch). A reply ends it at once.
 pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, Reply> {
-    let call = Call::of(head.get(":method").unwrap_or_default(), head.get(":path").unwrap_or_default());
+    let (method, path) = (head.get(":method").unwrap_or_default(), head.get(":path").unwrap_or_default());
+    let service = Service::of(method, path, |name| head.get(name).is_some());
     // Who asks for what isn't there is told so in the most common dialect, and only once it is known who asks.
-    let dialect = call.as_ref().map_or(ClientDialect::OpenAiChat, |call| call.dialect);
+    let dialect = service.as_ref().map_or(ClientDialect::OpenAiChat, Service::client);
     let refuse = |failure: Failure| Reply::failure(dialect, &failure);
     for name in crate::dialect::ProviderDialect::CREDENTIAL_HEADERS {
         if head.disagrees(name) {
@@ -67,10 +67,17 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         }
     }
     let caller = plan.callers.identify(head.credentials(), now).map_err(refuse)?;
-    let call = call.ok_or_else(|| refuse(nothing_there(head)))?;
-    let passing =
-        head.headers.iter().filter(|(name, _)| headers::passes_to_provider(name)).cloned().collect();
-    Ok(Opening { plan: Arc::clone(plan), call, caller, passing })
+    let service = service.ok_or_else(|| refuse(nothing_there(head)))?;
+    if let Service::Models(listing) = &service {
+        let names = plan.models().map(|model| model.name.as_str()).collect();
+        return Err(listing.answer(names).map_or_else(refuse, Reply::json));
+    }
+    let passes = match &service {
+        Service::Passage(_) => headers::passes_with_body,
+        Service::Task(_) | Service::Models(_) => headers::passes_to_provider,
+    };
+    let passing = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
+    Ok(Opening { plan: Arc::clone(plan), service, caller, passing })
 }
 
 fn nothing_there(head: Head<'_>) -> Failure {
@@ -82,33 +89,63 @@ fn nothing_there(head: Head<'_>) -> Failure {
 impl Opening {
     /// The dialect in which errors have to be said.
     pub fn client(&self) -> ClientDialect {
-        self.call.dialect
+        self.service.client()
     }
 
-    /// Reads the body: finds the model and a target that can serve the request. A reply ends the exchange at once.
-    pub fn read(self, body: Vec<u8>) -> Result<Exchange, Reply> {
-        let client = self.call.dialect;
-        self.decide(body).map_err(|failure| Reply::failure(client, &failure))
+    /// Whether the request's body has to be read before anything can be decided; otherwise it passes as it comes.
+    pub fn needs_body(&self) -> bool {
+        match &self.service {
+            Service::Passage(passage) => passage.by == By::Body,
+            Service::Task(_) | Service::Models(_) => true,
+        }
     }
 
-    fn decide(self, body: Vec<u8>) -> Result<Exchange, Failure> {
+    /// Finds the model and a target that can serve the request; `body` is there when it is [needed](Self::needs_body). A
+    /// reply ends the exchange at once.
+    pub fn read(self, body: Option<Vec<u8>>) -> Result<Exchange, Reply> {
+        let client = self.client();
+        self.decide(body.map(Arc::new)).map_err(|failure| Reply::failure(client, &failure))
+    }
+
+    fn decide(self, body: Option<Arc<Vec<u8>>>) -> Result<Exchange, Failure> {
         let max_body_bytes = self.plan.listen.max_body_bytes;
-        if body.len() > max_body_bytes as usize {
+        let size = body.as_ref().map_or(0, |body| body.len());
+        if size > max_body_bytes as usize {
             return Err(too_large(max_body_bytes));
         }
-        let body = Arc::new(body);
-        let task = ClientDialect::decode(&self.call, &body)?;
-        let unknown = || unknown_model(self.call.dialect, task.model());
-        let model = self.plan.model(task.model()).cloned().ok_or_else(unknown)?;
-        let (first, count, prepared) = choose(&self.call, &model, &task, &body)?;
-        let stream = task.streams();
-        drop(task);
+        let (model, stream, (first, count, prepared)) = match (&self.service, &body) {
+            (Service::Task(call), Some(body)) => {
+                let task = ClientDialect::decode(call, body)?;
+                let unknown = || unknown_model(call.dialect, task.model());
+                let model = self.plan.model(task.model()).cloned().ok_or_else(unknown)?;
+                let run = choose(
+                    &model,
+                    |target| prepare::prepare(call, &model, target, &task, body),
+                    |target| prepare::check(call, &model, target, &task, body),
+                )?;
+                let stream = task.streams();
+                (model, stream, run)
+            }
+            (Service::Passage(passage), body) => {
+                let content_type = content_type(&self.passing);
+                let model = passing::model_of(&self.plan, passage, content_type, body.as_ref())?;
+                let prepare =
+                    |target: &Target| passing::prepare(passage, target, content_type, body.as_ref());
+                let (first, count, prepared) = choose(&model, prepare, |target| prepare(target).map(drop))?;
+                // A body that passes as it comes can be sent once.
+                let count = if body.is_some() { count } else { 1 };
+                (model, false, (first, count, prepared))
+            }
+            (Service::Task(_) | Service::Models(_), _) => {
+                return Err(Failure::operator("The request's body was not read."));
+            }
+        };
         Ok(Exchange {
-            call: self.call,
+            service: self.service,
             caller: self.caller,
             stream,
-            size: body.len(),
-            body: Some(body),
+            size,
+            body,
             passing: self.passing,
             first,
             count,
@@ -122,22 +159,25 @@ impl Opening {
     }
 }
 
+pub(super) fn content_type(headers: &[(String, String)]) -> &str {
+    let header = headers.iter().find(|(name, _)| name == "content-type");
+    header.map_or("", |(_, value)| value.as_str())
+}
+
 /// The run of targets that can serve the request, and the request for the first of them.
 ///
 /// Envoy tries a model's targets one after the other, so a target that can't serve ends the run. When none can, the
 /// client learns why the first one can't.
 fn choose(
-    call: &Call,
     model: &Model,
-    task: &Task<'_>,
-    body: &Arc<Vec<u8>>,
+    prepare: impl Fn(&Target) -> Result<Prepared, Failure>,
+    check: impl Fn(&Target) -> Result<(), Failure>,
 ) -> Result<(usize, usize, Prepared), Failure> {
     let mut refusal = None;
     for (first, target) in model.targets.iter().enumerate() {
-        match prepare::prepare(call, model, target, task, body) {
+        match prepare(target) {
             Ok(prepared) => {
-                let rest = model.targets.iter().skip(first + 1);
-                let able = rest.take_while(|target| prepare::check(call, model, target, task, body).is_ok());
+                let able = model.targets.iter().skip(first + 1).take_while(|target| check(target).is_ok());
                 return Ok((first, 1 + able.count(), prepared));
             }
             Err(failure) => {
@@ -148,7 +188,7 @@ fn choose(
     Err(refusal.unwrap_or_else(|| Failure::operator("The model has no targets.")))
 }
 
-fn unknown_model(client: ClientDialect, name: &str) -> Failure {
+pub(super) fn unknown_model(client: ClientDialect, name: &str) -> Failure {
     let name: String = name.chars().take(128).collect();
     Failure {
         blame: Blame::Client,

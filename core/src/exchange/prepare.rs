@@ -12,9 +12,11 @@ use crate::task::{Task, TaskKind};
 pub(super) struct Prepared {
     /// How the client's own dialect is spoken at the target; `None` where everything is translated.
     pub(super) native: Option<Native>,
+    pub(super) method: String,
     /// With its query; it stands behind the endpoint's own path.
     pub(super) path: String,
-    pub(super) body: Arc<Vec<u8>>,
+    /// `None` where the client's passes as it comes.
+    pub(super) body: Option<Arc<Vec<u8>>>,
     /// Headers that the dialect asks for.
     pub(super) headers: &'static [(&'static str, &'static str)],
     /// Whether the provider was asked for a usage that the client did not ask for.
@@ -22,6 +24,8 @@ pub(super) struct Prepared {
     /// The parameters that were left out.
     pub(super) dropped: Vec<String>,
 }
+
+const POST: &str = "POST";
 
 /// Makes the request for a target.
 pub(super) fn prepare(
@@ -40,8 +44,9 @@ pub(super) fn prepare(
         let adapted = adapt(native, call, body, task, wanted, mixed, &mut lacks)?;
         return Ok(Prepared {
             native: Some(native),
+            method: POST.to_owned(),
             path: adapted.path,
-            body: adapted.body.map_or_else(|| Arc::clone(body), Arc::new),
+            body: Some(adapted.body.map_or_else(|| Arc::clone(body), Arc::new)),
             headers: adapted.headers,
             hides_usage: adapted.hides_usage,
             dropped: judge(&lacks, model.unsupported, &target.provider.name)?,
@@ -52,8 +57,9 @@ pub(super) fn prepare(
     let dropped = judge(&lacks, model.unsupported, &target.provider.name)?;
     Ok(Prepared {
         native: None,
+        method: POST.to_owned(),
         path: encoded.path,
-        body: Arc::new(encoded.body),
+        body: Some(Arc::new(encoded.body)),
         headers: encoded.headers,
         hides_usage: false,
         dropped,

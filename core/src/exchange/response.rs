@@ -39,6 +39,8 @@ pub(super) enum Form {
         hides_usage: bool,
     },
     Translated(Asked),
+    /// The provider's own bytes, whatever they are.
+    Passing,
 }
 
 /// What to do with a response when its headers are there.
@@ -74,7 +76,7 @@ impl Attempt {
 
     /// Whether both sides speak one dialect.
     fn native(&self) -> bool {
-        matches!(self.form, Form::Native { .. })
+        matches!(self.form, Form::Native { .. } | Form::Passing)
     }
 
     /// The headers of the response to the client, in the place of those that the provider sent (`theirs`); `own` are those
@@ -100,6 +102,9 @@ impl Attempt {
                 false => Step::Whole,
             };
         }
+        if matches!(self.form, Form::Passing) {
+            return Step::Pass(status);
+        }
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let framing = match media_type.as_str() {
             "text/event-stream" => Framing::ServerSentEvents,
@@ -116,6 +121,7 @@ impl Attempt {
 
     fn stream_answer(&self, framing: Framing, now: u64) -> Option<StreamAnswer> {
         let (reader, way) = match &self.form {
+            Form::Passing => return None,
             Form::Native { native, hides_usage } => (native.stream()?, Way::native(*hides_usage)),
             Form::Translated(asked) => (
                 self.dialect.stream(&self.model),
@@ -167,6 +173,7 @@ impl Attempt {
             return Err(Failure::malformed("The provider's answer is not of the kind that was asked for."));
         }
         let mut outcome = match &self.form {
+            Form::Passing => return Ok(None),
             Form::Native { native, .. } => native.decode(self.client, self.dialect, body)?,
             Form::Translated(_) => self.dialect.decode(self.client.kind(), &self.model, body)?,
         };

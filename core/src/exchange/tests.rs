@@ -35,7 +35,7 @@ fn open_with(plan: &Arc<Plan>, body: &Value, more: &[(&str, &str)]) -> Result<Ex
         [(":method", "POST"), (":path", "/v1/chat/completions?x=1"), ("authorization", "Bearer client-key")];
     let headers: Vec<_> =
         own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    open(plan, Head { headers: &headers }, Duration::from_secs(NOW))?.read(body.to_string().into_bytes())
+    open(plan, Head { headers: &headers }, Duration::from_secs(NOW))?.read(Some(body.to_string().into_bytes()))
 }
 
 fn hello() -> Value {
@@ -156,7 +156,7 @@ fn what_is_not_there_and_who_is_not_known_is_told() {
     let plan = plan(&everyone(), "refuse");
     let head = |path: &str, key: [&str; 2]| {
         let headers =
-            [(":method", "GET"), (":path", path), ("authorization", key[0]), ("authorization", key[1])];
+            [(":method", "POST"), (":path", path), ("authorization", key[0]), ("authorization", key[1])];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         open(&plan, Head { headers: &headers }, Duration::from_secs(NOW)).expect_err("is refused").status
     };

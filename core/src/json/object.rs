@@ -2,7 +2,8 @@
 
 /// Declares a struct for a JSON object of a wire format, and its deserializer.
 ///
-/// Each line `"wire_name" => field: Type` becomes `field: Option<Type>`, `None` where the field is absent or null.
+/// Each line `"wire_name" => field: Type` becomes `field: Option<Type>`, `None` where the field is absent or null;
+/// `"name" | "other_name" =>` takes a field of two names, of which a document may use one.
 /// `..others` collects every other field, in order, with its value untouched; `..` passes them over. A declared field
 /// that is there twice is an error: two readers of one document could otherwise each believe another one.
 ///
@@ -11,7 +12,7 @@ macro_rules! object {
     (
         $(#[$meta:meta])*
         $visibility:vis struct $name:ident<'a> {
-            $( $(#[$field_meta:meta])* $wire:literal => $field:ident : $type:ty, )*
+            $( $(#[$field_meta:meta])* $wire:literal $(| $alias:literal)? => $field:ident : $type:ty, )*
             .. $($others:ident)?
         }
     ) => {
@@ -43,7 +44,7 @@ macro_rules! object {
                         $( let mut $others = Vec::new(); )?
                         while let Some(key) = map.next_key::<$crate::json::Text<'a>>()? {
                             match &*key {
-                                $( $wire => {
+                                $( $wire $(| $alias)? => {
                                     if $field.is_some() {
                                         return Err(<A::Error as serde::de::Error>::duplicate_field($wire));
                                     }

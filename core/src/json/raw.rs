@@ -1,7 +1,9 @@
 //! A JSON value that is carried as it stands, with its depth bounded.
 
+use std::borrow::Cow;
+
 use serde::de::{Deserialize, Deserializer, Error};
-use serde::ser::{Serialize, Serializer};
+use serde::ser::{self, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// How the error of a value begins that is nested too deeply.
@@ -9,16 +11,33 @@ pub(super) const TOO_DEEP: &str = "nested more than";
 
 /// A JSON value, byte for byte.
 #[derive(Clone, Copy, Debug)]
-pub struct Raw<'a>(&'a RawValue);
+pub struct Raw<'a> {
+    value: &'a RawValue,
+    /// What it is written through, where its reader has other words for the same than its writers.
+    rewrite: Option<fn(&str) -> String>,
+}
 
 impl<'a> Raw<'a> {
     /// How deep arrays and objects may be nested in each other. The JSON parser bounds what it takes apart; what it
     /// skips over, as here, it would follow to any depth, and whoever reads it next might not survive that.
     pub const MAX_DEPTH: usize = 128;
 
-    /// The value's text.
+    /// The value's text, as it was read.
     pub fn get(self) -> &'a str {
-        self.0.get()
+        self.value.get()
+    }
+
+    /// The value's text, as it is written.
+    pub fn text(self) -> Cow<'a, str> {
+        match self.rewrite {
+            Some(rewrite) => Cow::Owned(rewrite(self.get())),
+            None => Cow::Borrowed(self.get()),
+        }
+    }
+
+    /// The same value, which `rewrite` turns into other JSON text when it is written.
+    pub(crate) fn rewritten(self, rewrite: fn(&str) -> String) -> Self {
+        Self { rewrite: Some(rewrite), ..self }
     }
 
     /// Reads the value as something definite.
@@ -29,7 +48,10 @@ impl<'a> Raw<'a> {
 
 impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        match self.text() {
+            Cow::Borrowed(_) => self.value.serialize(serializer),
+            Cow::Owned(text) => RawValue::from_string(text).map_err(<S::Error as ser::Error>::custom)?.serialize(serializer),
+        }
     }
 }
 
@@ -37,7 +59,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = <&RawValue>::deserialize(deserializer)?;
         match depth(value.get()) <= Self::MAX_DEPTH {
-            true => Ok(Self(value)),
+            true => Ok(Self { value, rewrite: None }),
             false => Err(D::Error::custom(format_args!("{TOO_DEEP} {} levels deep", Self::MAX_DEPTH))),
         }
     }

@@ -8,8 +8,8 @@ use http::Uri;
 
 use super::Faults;
 use super::document::{
-    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, Credential, Document, Listen, ModelEntry,
-    ProviderEntry, Unsupported,
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, Credential, DEFAULT_ATTEMPT_TIMEOUT,
+    DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, ProviderEntry, Unsupported,
 };
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
 use crate::dialect::{Preset, ProviderDialect};
@@ -22,6 +22,8 @@ pub struct Plan {
     pub callers: Callers,
     providers: HashMap<String, Arc<Provider>>,
     models: HashMap<String, Arc<Model>>,
+    /// Who serves the calls that name no model: a model without a name, of one target.
+    pub pass_through: Option<Arc<Model>>,
 }
 
 /// A vendor's API at one address, with the credential that it asks for.
@@ -37,6 +39,8 @@ pub struct Provider {
     pub region: Option<String>,
     pub project: Option<String>,
     pub connect_timeout: Duration,
+    /// Whether HTTP/2 is spoken where the endpoint offers it.
+    pub http2: bool,
 }
 
 /// Where a provider's API is: `http` or `https`, host, port and the path before the API's own.
@@ -113,6 +117,7 @@ impl Provider {
             region: Some("eu-central-1".to_owned()),
             project: Some("project-1".to_owned()),
             connect_timeout: Duration::from_secs(1),
+            http2: true,
         }
     }
 }
@@ -197,6 +202,7 @@ pub(super) fn compile(
             region: entry.region.clone(),
             project: entry.project.clone(),
             connect_timeout: entry.connect_timeout,
+            http2: entry.http2,
         };
         providers.insert(entry.name.clone(), Arc::new(provider));
     }
@@ -206,7 +212,17 @@ pub(super) fn compile(
         .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers)?))))
         .collect::<Option<_>>()?;
     let callers = Callers::new(document.anonymous, &document.keys);
-    Some(Plan { listen: document.listen.clone(), callers, providers, models })
+    let pass_through = document.pass_through.as_ref().and_then(|name| {
+        let provider = Arc::clone(providers.get(name)?);
+        Some(Arc::new(Model {
+            name: String::new(),
+            targets: vec![Target { provider, occurrence: 1, model: String::new() }],
+            unsupported: Unsupported::Refuse,
+            default_max_tokens: None,
+            timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
+        }))
+    });
+    Some(Plan { listen: document.listen.clone(), callers, providers, models, pass_through })
 }
 
 /// The credential's secrets come from the environment; what is missing or can't be one is a fault.

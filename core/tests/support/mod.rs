@@ -27,7 +27,7 @@ pub fn open(plan: &Arc<Plan>, body: &[u8]) -> Result<Exchange, Reply> {
     let headers =
         [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    exchange::open(plan, Head { headers: &headers }, Duration::from_secs(NOW))?.read(body.to_vec())
+    exchange::open(plan, Head { headers: &headers }, Duration::from_secs(NOW))?.read(Some(body.to_vec()))
 }
 
 /// What the client gets of one answer.

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 
 pub use callers::KeyEntry;
 pub use listen::Listen;
+pub(super) use models::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_IDLE_TIMEOUT};
 pub use models::{ModelEntry, TargetEntry, Unsupported};
 pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
 pub use providers::{Credential, ProviderEntry};
@@ -16,6 +17,7 @@ pub use providers::{Credential, ProviderEntry};
 use super::Faults;
 use super::fields::{Field, Fields};
 use super::node::Node;
+use crate::dialect::ProviderDialect;
 
 /// A policy document (version 1).
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Document {
     /// Whether a request without a credential is served.
     pub anonymous: bool,
     pub keys: Vec<KeyEntry>,
+    /// The provider that serves the calls that name no model (files, batches, fine-tuning).
+    pub pass_through: Option<String>,
 }
 
 /// Sections that are part of the language and not yet acted on.
@@ -73,11 +77,28 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
     let (anonymous, keys) = fields
         .optional("callers")
         .map_or_else(Default::default, |field| callers::read_callers(&field, faults));
+    let pass_through =
+        fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
     for name in LATER {
         if let Some(field) = fields.optional(name) {
             field.not_yet_supported(faults);
         }
     }
     fields.finish(faults);
-    Some(Document { listen, providers, models, anonymous, keys })
+    Some(Document { listen, providers, models, anonymous, keys, pass_through })
+}
+
+fn read_pass_through(field: &Field<'_>, providers: &[ProviderEntry], faults: &mut Faults) -> Option<String> {
+    let mut fields = Fields::of(field, faults)?;
+    let named = fields.required("provider", faults).and_then(|field| Some((field.text(faults)?, field)));
+    fields.finish(faults);
+    let (name, field) = named?;
+    match providers.iter().find(|provider| provider.name == name) {
+        None => faults.add(&field.path, format!("there is no provider `{name}`")),
+        Some(provider) if provider.dialect != ProviderDialect::OpenAi => {
+            faults.add(&field.path, format!("`{name}` is not of the dialect openai"));
+        }
+        Some(_) => {}
+    }
+    Some(name.to_owned())
 }

@@ -40,8 +40,8 @@ pub enum Unsupported {
     Drop,
 }
 
-const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
-const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+pub(crate) const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
+pub(crate) const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A model's name becomes part of a cluster's name, a metric's label and a header's value.
 pub(super) fn check_model_name(name: &str, field: &Field<'_>, faults: &mut Faults) {

@@ -24,6 +24,8 @@ pub struct ProviderEntry {
     /// The Google Cloud project (`vertex`).
     pub project: Option<String>,
     pub connect_timeout: Duration,
+    /// Whether HTTP/2 is spoken where the endpoint offers it. A WebSocket (realtime) needs HTTP/1.1.
+    pub http2: bool,
 }
 
 /// `credential` of a provider.
@@ -115,6 +117,7 @@ pub(super) fn read_provider(name: &str, field: &Field<'_>, faults: &mut Faults) 
     let region = own("region", &[Bedrock, Vertex], true, faults);
     let project = own("project", &[Vertex], true, faults);
     let connect_timeout = fields.optional("connect_timeout").and_then(|field| field.duration(faults));
+    let http2 = fields.optional("http2").and_then(|field| field.boolean(faults));
     fields.finish(faults);
     Some(ProviderEntry {
         name: name.to_owned(),
@@ -126,6 +129,7 @@ pub(super) fn read_provider(name: &str, field: &Field<'_>, faults: &mut Faults) 
         region,
         project,
         connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+        http2: http2.unwrap_or(true),
     })
 }
 

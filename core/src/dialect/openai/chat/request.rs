@@ -4,8 +4,9 @@ use crate::conversation::{
     Effort, Format, JsonSchema, Maker, Media, MediaKind, MediaSource, Message, Part, Place, Reasoning,
     Request, Role, Signature, Tool, ToolCall, ToolChoice, ToolResult,
 };
+use crate::dialect::malformed;
 use crate::failure::Failure;
-use crate::json::{self, FaultKind, Raw, Text, TextOr};
+use crate::json::{self, Raw, Text, TextOr};
 
 use super::others::Others;
 use super::wire::{
@@ -98,29 +99,6 @@ pub(crate) fn decode_request(body: &[u8]) -> Result<Request<'_>, Failure> {
         stream_usage: options.unwrap_or(false),
         others: others.into_inner(),
     })
-}
-
-fn malformed(fault: json::Fault) -> Failure {
-    let path = fault.path;
-    match (fault.kind, path) {
-        (FaultKind::Duplicate, path) => {
-            Failure::invalid(format!("The request's body has a {}.", fault.message), path)
-                .code("duplicate_key")
-        }
-        (FaultKind::OutOfRange, Some(path)) => {
-            Failure::invalid(format!("Invalid value for '{path}': {}.", fault.message), Some(path))
-                .code("invalid_value")
-        }
-        (FaultKind::Mistyped, Some(path)) => {
-            Failure::invalid(format!("Invalid type for '{path}': {}.", fault.message), Some(path))
-                .code("invalid_type")
-        }
-        (_, path) => Failure::invalid(
-            format!("The request's body could not be read as JSON: {}.", fault.message),
-            path,
-        )
-        .code("invalid_json"),
-    }
 }
 
 fn missing(path: &str) -> Failure {
