@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used)]
 
 mod compare;
+pub mod matrix;
 pub mod mutate;
 
 use std::collections::BTreeMap;

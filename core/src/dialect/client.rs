@@ -36,6 +36,8 @@ pub struct Call {
     pub dialect: ClientDialect,
     /// The model, where the path names it.
     pub model: Option<String>,
+    /// Behind the path's question mark.
+    pub query: Option<String>,
     /// Whether the path asks for a stream.
     pub stream: bool,
     /// Whether a stream is one JSON array in place of server-sent events (Gemini without `alt=sse`).
@@ -74,7 +76,13 @@ impl Call {
         if method != "POST" {
             return None;
         }
-        let plain = |dialect| Some(Self { dialect, model: None, stream: false, array: false });
+        let plain = |dialect| Some(Self {
+                dialect,
+                model: None,
+                query: (!query.is_empty()).then(|| query.to_owned()),
+                stream: false,
+                array: false,
+            });
         match path {
             "/v1/chat/completions" | "/chat/completions" => plain(ClientDialect::OpenAiChat),
             "/v1/responses" | "/responses" => plain(ClientDialect::OpenAiResponses),
@@ -133,6 +141,17 @@ impl ClientDialect {
         }
     }
 
+    /// Whether a field that the task has no word for only advises the vendor, and stands in nearly every request of the
+    /// dialect's clients: refusing it would refuse them all.
+    pub fn is_advice(self, path: &str) -> bool {
+        match self {
+            Self::OpenAiResponses => openai::responses::is_advice(path),
+            Self::Gemini | Self::GeminiTokens => gemini::client::is_advice(path),
+            Self::Anthropic | Self::AnthropicTokens => anthropic::client::is_advice(path),
+            _ => false,
+        }
+    }
+
     /// What of a request shapes its answer. `model`: the provider's own name of the model.
     pub fn asked(call: &Call, task: &Task<'_>, body: &[u8], model: &str) -> Asked {
         let conversation = task.conversation();
@@ -157,7 +176,7 @@ impl ClientDialect {
     /// Writes a whole answer. `now`: seconds since the Unix epoch.
     pub fn encode(self, outcome: &Outcome<'_>, asked: &Asked, now: u64) -> Result<Vec<u8>, Failure> {
         Ok(match (self, outcome) {
-            (Self::OpenAiChat, Outcome::Conversation(answer)) => openai::encode_answer(answer, now),
+            (Self::OpenAiChat, Outcome::Conversation(answer)) => openai::encode_answer(answer, asked, now),
             (Self::OpenAiResponses, Outcome::Conversation(answer)) => {
                 openai::responses::encode_answer(answer, asked, now)
             }
@@ -210,7 +229,7 @@ impl ClientDialect {
     pub fn stream(self, asked: Asked, now: u64) -> Option<ClientStream> {
         Some(match self {
             Self::OpenAiChat => {
-                ClientStream::Chat(openai::ChatEncoder::new(now, asked.stream_usage, &asked.model))
+                ClientStream::Chat(openai::ChatEncoder::new(asked, now))
             }
             Self::OpenAiResponses => {
                 ClientStream::Responses(Box::new(openai::responses::StreamWriter::new(asked, now)))

@@ -23,9 +23,14 @@ impl Lacks {
         self.client
     }
 
-    /// A parameter (`seed`) that the provider has nothing for: the policy may allow to leave it out.
+    /// A parameter (`seed`) that the provider has nothing for: the policy may allow to leave it out. What only
+    /// [advises](ClientDialect::is_advice) the vendor is an [omission](Self::omission).
     pub fn parameter(&mut self, field: Field<'_>) {
-        self.parameters.push(self.client.name(field));
+        let name = self.client.name(field);
+        match self.client.is_advice(&name) {
+            true => self.omissions.push(name),
+            false => self.parameters.push(name),
+        }
     }
 
     /// Something that is part of what is said: never to be left out.

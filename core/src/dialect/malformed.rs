@@ -26,3 +26,9 @@ pub(crate) fn malformed(fault: json::Fault) -> Failure {
         .code("invalid_json"),
     }
 }
+
+/// The failure of a body that lacks a field.
+pub(crate) fn missing(path: &str) -> Failure {
+    Failure::invalid(format!("Missing required parameter: '{path}'."), Some(path.to_owned()))
+        .code("missing_required_parameter")
+}

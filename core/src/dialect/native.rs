@@ -82,7 +82,7 @@ impl Native {
             Self::Chat | Self::Plain if provider == ProviderDialect::Cohere => {
                 super::cohere::decode_outcome(client.kind(), body)
             }
-            Self::Chat | Self::Plain => openai::decode_outcome(client.kind(), body),
+            Self::Chat | Self::Plain => openai::decode_native(client.kind(), body),
         }
     }
 
@@ -114,7 +114,7 @@ pub(crate) fn adapt(
         (Native::Messages, ProviderDialect::Vertex) => vertex::adapt_messages(call, body, task, wanted),
         (Native::Messages, _) => anthropic::adapt(call, body, task, wanted),
         (Native::Contents, ProviderDialect::Vertex) => vertex::adapt_contents(call, body, task, wanted),
-        (Native::Contents, _) => gemini::adapt(call, task, wanted),
+        (Native::Contents, _) => gemini::adapt(body, task, wanted),
         (_, ProviderDialect::AzureOpenAi) => azure::adapt(native, body, task, wanted, mixed, lacks),
         (Native::Plain, ProviderDialect::Cohere) => super::cohere::adapt(body, task, wanted),
         _ => openai::adapt(native, body, task, wanted, mixed, lacks),

@@ -1,5 +1,8 @@
 //! The vendors and servers that speak OpenAI's dialect, each with what is different about it: one row each.
 
+use super::ProviderDialect;
+use crate::policy::Provider;
+
 /// A vendor or server that is compatible with OpenAI.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Preset {
@@ -24,7 +27,9 @@ pub struct Apis {
     pub rerank: bool,
 }
 
-/// A parameter of chat completions that a vendor has differently.
+/// Something of chat completions that a vendor has differently.
+///
+/// A field is told by its path in the body, `[]` standing for each of a list (`seed`, `messages[].name`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quirk {
     /// It has another name there.
@@ -33,20 +38,339 @@ pub enum Quirk {
     Lacks(&'static str),
     /// The vendor chokes on it, and nothing is lost without it: it is left out without a word.
     Omits(&'static str),
+    /// The vendor takes it, though OpenAI does not.
+    Takes(&'static str),
+    /// The content of a message has to be one text: several are put together, an empty line between them.
+    JoinsTexts,
+    /// The id of a tool call has to be nine letters and digits: others get such a one made of them.
+    ShortCallIds,
 }
 
-/// Every preset.
-pub const PRESETS: &[Preset] = &[Preset {
-    name: "groq",
-    endpoint: "https://api.groq.com/openai/v1",
-    open: false,
-    has: Apis { responses: true, completions: false, embeddings: false, rerank: false },
-    quirks: &[],
-}];
+/// Every preset. Where each row is from, and what it means, stands in `docs/dialects/presets.md`.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "mistral",
+        endpoint: "https://api.mistral.ai/v1",
+        open: false,
+        has: Apis { embeddings: true, ..CHAT },
+        // It refuses every field that it does not know.
+        quirks: &[
+            Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Rename("seed", "random_seed"),
+            Quirk::Takes("top_k"),
+            Quirk::ShortCallIds,
+            // It tells the usage of a stream unasked.
+            Quirk::Omits("stream_options"),
+            Quirk::Lacks("logit_bias"),
+            Quirk::Lacks("user"),
+            Quirk::Lacks("verbosity"),
+            Quirk::Lacks("safety_identifier"),
+            Quirk::Lacks("store"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("moderation"),
+            Quirk::Lacks("functions"),
+            Quirk::Lacks("function_call"),
+            Quirk::Lacks("web_search_options"),
+            Quirk::Lacks("prompt_cache_options"),
+            Quirk::Lacks("prompt_cache_retention"),
+            Quirk::Lacks("messages[].name"),
+            Quirk::Lacks("messages[].refusal"),
+            Quirk::Lacks("messages[].annotations"),
+            Quirk::Lacks("messages[].audio"),
+            Quirk::Lacks("messages[].function_call"),
+        ],
+    },
+    Preset {
+        name: "groq",
+        endpoint: "https://api.groq.com/openai/v1",
+        open: false,
+        has: Apis { responses: true, ..CHAT },
+        // It refuses these.
+        quirks: &[
+            Quirk::Lacks("logprobs"),
+            Quirk::Lacks("top_logprobs"),
+            Quirk::Lacks("logit_bias"),
+            Quirk::Lacks("n"),
+            Quirk::Lacks("verbosity"),
+            Quirk::Lacks("safety_identifier"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("moderation"),
+            Quirk::Lacks("web_search_options"),
+            Quirk::Lacks("prompt_cache_key"),
+            Quirk::Lacks("prompt_cache_options"),
+            Quirk::Lacks("prompt_cache_retention"),
+            Quirk::Lacks("messages[].name"),
+        ],
+    },
+    Preset {
+        name: "deepseek",
+        endpoint: "https://api.deepseek.com",
+        open: false,
+        has: CHAT,
+        quirks: &[
+            Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Takes("thinking"),
+            // It wants its thinking back while it calls tools.
+            Quirk::Takes("messages[].reasoning_content"),
+            Quirk::JoinsTexts,
+            Quirk::Lacks("n"),
+            Quirk::Lacks("seed"),
+            Quirk::Lacks("logit_bias"),
+            Quirk::Lacks("parallel_tool_calls"),
+            Quirk::Lacks("response_format.json_schema"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("functions"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "xai",
+        endpoint: "https://api.x.ai/v1",
+        open: false,
+        has: Apis { responses: true, ..CHAT },
+        quirks: &[
+            Quirk::Lacks("logit_bias"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "together",
+        endpoint: "https://api.together.ai/v1",
+        open: false,
+        has: Apis { completions: true, embeddings: true, rerank: true, ..CHAT },
+        quirks: &[
+            Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Takes("top_k"),
+            Quirk::Takes("messages[].reasoning_content"),
+            // Its own logprobs are a number, and what comes of them has another form.
+            Quirk::Lacks("logprobs"),
+            Quirk::Lacks("top_logprobs"),
+            Quirk::Lacks("parallel_tool_calls"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "fireworks",
+        endpoint: "https://api.fireworks.ai/inference/v1",
+        open: false,
+        has: Apis { completions: true, embeddings: true, rerank: true, ..CHAT },
+        quirks: &[
+            Quirk::Takes("top_k"),
+            Quirk::Takes("messages[].reasoning_content"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("verbosity"),
+            Quirk::Lacks("web_search_options"),
+        ],
+    },
+    Preset {
+        name: "openrouter",
+        endpoint: "https://openrouter.ai/api/v1",
+        open: false,
+        has: Apis { responses: true, completions: true, embeddings: true, ..CHAT },
+        quirks: &[Quirk::Takes("top_k")],
+    },
+    Preset {
+        name: "perplexity",
+        endpoint: "https://api.perplexity.ai",
+        open: false,
+        has: CHAT,
+        quirks: &[
+            Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Takes("top_k"),
+            // It tells the usage in every chunk, unasked.
+            Quirk::Omits("stream_options"),
+            Quirk::Lacks("seed"),
+            Quirk::Lacks("logit_bias"),
+            Quirk::Lacks("response_format.json_object"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("functions"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "nvidia_nim",
+        endpoint: "https://integrate.api.nvidia.com/v1",
+        open: false,
+        has: Apis { completions: true, embeddings: true, ..CHAT },
+        quirks: &[
+            Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "ollama",
+        endpoint: "http://127.0.0.1:11434/v1",
+        open: true,
+        has: Apis { responses: true, completions: true, embeddings: true, ..CHAT },
+        quirks: &[
+            Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Lacks("tool_choice"),
+            Quirk::Lacks("parallel_tool_calls"),
+            Quirk::Lacks("logit_bias"),
+            Quirk::Lacks("logprobs"),
+            Quirk::Lacks("top_logprobs"),
+            Quirk::Lacks("n"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "vllm",
+        endpoint: "http://127.0.0.1:8000/v1",
+        open: true,
+        has: Apis { responses: true, completions: true, embeddings: true, rerank: true },
+        quirks: &[
+            Quirk::Takes("top_k"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "sglang",
+        endpoint: "http://127.0.0.1:30000/v1",
+        open: true,
+        has: Apis { responses: true, completions: true, embeddings: true, rerank: true },
+        quirks: &[
+            Quirk::Takes("top_k"),
+            Quirk::Takes("messages[].reasoning_content"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "tgi",
+        endpoint: "http://127.0.0.1:3000/v1",
+        open: true,
+        has: Apis { completions: true, ..CHAT },
+        quirks: &[
+            Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Lacks("n"),
+            Quirk::Lacks("logit_bias"),
+            Quirk::Lacks("parallel_tool_calls"),
+            Quirk::Lacks("reasoning_effort"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("functions"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "lm_studio",
+        endpoint: "http://127.0.0.1:1234/v1",
+        open: true,
+        has: Apis { responses: true, completions: true, embeddings: true, ..CHAT },
+        quirks: &[
+            Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Takes("top_k"),
+            Quirk::Lacks("n"),
+            Quirk::Lacks("logprobs"),
+            Quirk::Lacks("top_logprobs"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+    Preset {
+        name: "huggingface",
+        endpoint: "https://router.huggingface.co/v1",
+        open: false,
+        has: CHAT,
+        quirks: &[
+            Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Lacks("modalities"),
+            Quirk::Lacks("audio"),
+            Quirk::Lacks("prediction"),
+            Quirk::Lacks("verbosity"),
+        ],
+    },
+];
+
+/// Chat completions and nothing else.
+const CHAT: Apis = Apis { responses: false, completions: false, embeddings: false, rerank: false };
+
+/// Azure's versions before `2024-09-01-preview`: a usage can't be asked for, and the limit has its old name.
+const AZURE_OLD: &[Quirk] =
+    &[Quirk::Omits("stream_options"), Quirk::Rename("max_completion_tokens", "max_tokens")];
 
 impl Preset {
     /// The preset of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         PRESETS.iter().find(|preset| preset.name == name)
+    }
+}
+
+/// What is different about a provider, whether it has a preset or not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quirks(&'static [Quirk]);
+
+impl Quirks {
+    /// Those of a provider.
+    pub(super) fn of(provider: &Provider) -> Self {
+        // Versions are dates, or words that begin with a letter, which are later.
+        let version = provider.api_version.as_deref().unwrap_or("2024-10-21");
+        Self(match provider.preset {
+            Some(preset) => preset.quirks,
+            None if provider.dialect == ProviderDialect::AzureOpenAi && version < "2024-09-01" => AZURE_OLD,
+            None => &[],
+        })
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = Quirk> {
+        self.0.iter().copied()
+    }
+
+    /// The vendor's word for a field; `None` where it has to be left out.
+    pub(super) fn word(self, field: &'static str) -> Option<&'static str> {
+        for quirk in self.iter() {
+            match quirk {
+                Quirk::Rename(from, to) if from == field => return Some(to),
+                Quirk::Lacks(name) | Quirk::Omits(name) if name == field => return None,
+                _ => {}
+            }
+        }
+        Some(field)
+    }
+
+    /// Whether a field is unsupported.
+    pub(super) fn lacks(self, field: &str) -> bool {
+        self.iter().any(|quirk| matches!(quirk, Quirk::Lacks(name) if name == field))
+    }
+
+    /// Whether a field that is none of OpenAI's is taken.
+    pub(super) fn takes(self, field: &str) -> bool {
+        self.iter().any(|quirk| matches!(quirk, Quirk::Takes(name) if name == field))
+    }
+
+    pub(super) fn joins_texts(self) -> bool {
+        self.iter().any(|quirk| quirk == Quirk::JoinsTexts)
+    }
+
+    pub(super) fn short_call_ids(self) -> bool {
+        self.iter().any(|quirk| quirk == Quirk::ShortCallIds)
     }
 }

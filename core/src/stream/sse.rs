@@ -37,6 +37,8 @@ pub enum Error {
     TooLong,
     /// An event is not UTF-8.
     NotUtf8,
+    /// A length or a checksum is wrong: what follows can't be told from garbage.
+    Corrupt,
 }
 
 impl Decoder {

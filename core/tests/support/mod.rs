@@ -1,3 +1,4 @@
+#![allow(dead_code, reason = "each test uses its part")]
 //! Plays exchanges on the native core, as the filters do, without a host.
 
 use std::sync::Arc;
@@ -47,6 +48,23 @@ pub fn answer(
     chunks: &[&[u8]],
 ) -> Answer {
     let content_type = if body.stream { "text/event-stream" } else { "application/json" };
+    match chunks {
+        // Nothing came at all.
+        [] => answer_in(exchange, attempt, status, content_type, &[&body.bytes]),
+        chunks => answer_in(exchange, attempt, status, content_type, chunks),
+    }
+}
+
+/// The same, for an answer of any media type.
+pub fn answer_in(
+    exchange: &mut Exchange,
+    attempt: &Attempt,
+    status: u16,
+    content_type: &str,
+    chunks: &[&[u8]],
+) -> Answer {
+    let whole = chunks.concat();
+    let body = whole.as_slice();
     let reply = |reply: Reply| Answer {
         status: reply.status,
         headers: reply.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
@@ -54,9 +72,9 @@ pub fn answer(
     };
     let passed = |status, body: &[u8]| Answer { status, headers: Vec::new(), body: body.to_vec() };
     match attempt.headers(exchange, status, content_type, NOW) {
-        Step::Pass(status) => passed(status, &body.bytes),
-        Step::Whole => match attempt.whole(exchange, status, &body.bytes, NOW) {
-            None => passed(status, &body.bytes),
+        Step::Pass(status) => passed(status, body),
+        Step::Whole => match attempt.whole(exchange, status, body, NOW) {
+            None => passed(status, body),
             Some(whole) => reply(whole),
         },
         Step::Stream(mut stream) => {

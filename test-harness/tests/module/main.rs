@@ -15,6 +15,7 @@ mod cases;
 mod configuration;
 mod failover;
 mod local_replies;
+mod matrix;
 mod memory;
 mod mutations;
 mod streams;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::conversation::{Answer, Choice, Finish, Maker, Part, Place, Reasoning, Signature, ToolCall};
 use crate::failure::Failure;
 use crate::json::{self, Raw, Text};
+use crate::task::TokenCount;
 use crate::usage::Usage;
 
 use super::failure::{ErrorObject, malformed};
@@ -22,6 +23,8 @@ pub(super) struct Message<'a> {
     stop_reason: Option<Text<'a>>,
     #[serde(borrow)]
     stop_details: Option<StopDetails<'a>>,
+    #[serde(borrow)]
+    stop_sequence: Option<Text<'a>>,
     pub usage: Option<Counts>,
     /// There only where an error stands in place of a message.
     #[serde(borrow)]
@@ -38,7 +41,10 @@ pub(super) struct Block<'a> {
     #[serde(borrow)]
     pub thinking: Option<Text<'a>>,
     #[serde(borrow)]
-    signature: Option<Text<'a>>,
+    pub signature: Option<Text<'a>>,
+    /// Of `redacted_thinking`.
+    #[serde(borrow)]
+    pub data: Option<Text<'a>>,
     #[serde(borrow)]
     pub id: Option<Text<'a>>,
     #[serde(borrow)]
@@ -60,6 +66,7 @@ pub(super) struct Counts {
     input_tokens: Option<u64>,
     cache_creation_input_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
+    cache_creation: Option<CacheCreation>,
     output_tokens: Option<u64>,
     output_tokens_details: Option<OutputDetails>,
 }
@@ -67,6 +74,12 @@ pub(super) struct Counts {
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct OutputDetails {
     thinking_tokens: Option<u64>,
+}
+
+/// What has been written to the cache, by how long it is kept.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct CacheCreation {
+    ephemeral_1h_input_tokens: Option<u64>,
 }
 
 impl Counts {
@@ -78,6 +91,7 @@ impl Counts {
                 .cache_creation_input_tokens
                 .or(older.cache_creation_input_tokens),
             cache_read_input_tokens: self.cache_read_input_tokens.or(older.cache_read_input_tokens),
+            cache_creation: self.cache_creation.or(older.cache_creation),
             output_tokens: self.output_tokens.or(older.output_tokens),
             output_tokens_details: self.output_tokens_details.or(older.output_tokens_details),
         }
@@ -91,6 +105,11 @@ impl Counts {
             input: self.input_tokens.unwrap_or(0).saturating_add(cached_input).saturating_add(cache_write),
             cached_input,
             cache_write,
+            cache_write_1h: self
+                .cache_creation
+                .and_then(|written| written.ephemeral_1h_input_tokens)
+                .unwrap_or(0)
+                .min(cache_write),
             output: self.output_tokens.unwrap_or(0),
             reasoning: self.output_tokens_details.and_then(|details| details.thinking_tokens).unwrap_or(0),
             ..Usage::default()
@@ -110,7 +129,8 @@ pub(crate) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
     }
     let stop_reason = message.stop_reason.as_deref();
     parts.extend(refusal(stop_reason, message.stop_details).map(Part::Refusal));
-    let choice = Choice { index: 0, parts, finish: finish(stop_reason), logprobs: None, stop: None };
+    let choice =
+        Choice { index: 0, parts, finish: finish(stop_reason), logprobs: None, stop: message.stop_sequence };
     Ok(Answer {
         id: message.id,
         model: message.model,
@@ -119,23 +139,40 @@ pub(crate) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
     })
 }
 
-/// A block as a part; none for types that the conversation has no word for: thinking that was encrypted, and what
-/// the vendor's own tools do.
+/// Reads the number of tokens.
+pub(crate) fn decode_count(body: &[u8]) -> Result<TokenCount, Failure> {
+    #[derive(Deserialize)]
+    struct Count<'a> {
+        input_tokens: Option<u64>,
+        #[serde(borrow)]
+        error: Option<ErrorObject<'a>>,
+    }
+    let count: Count<'_> = json::read(body).map_err(|_| malformed())?;
+    match (count.input_tokens, count.error) {
+        (_, Some(error)) => Err(error.into_failure()),
+        (Some(input), None) => Ok(TokenCount { input, cached_input: 0 }),
+        (None, None) => Err(malformed()),
+    }
+}
+
+/// What Claude has signed or hidden.
+pub(super) fn sign(value: Text<'_>) -> Signature<'_> {
+    Signature { maker: Maker::Anthropic, value }
+}
+
+/// A block as a part; none for types that the conversation has no word for: what the vendor's own tools do.
 fn read_block(block: Block<'_>) -> Result<Option<Part<'_>>, Failure> {
     Ok(match &*block.kind {
         "text" => block.text.filter(|text| !text.is_empty()).map(Part::Text),
         "thinking" => {
             let text = block.thinking.unwrap_or_default();
-            let is_there = !text.is_empty() || block.signature.is_some();
-            let sign = |value| Signature { maker: Maker::Anthropic, value };
-            is_there.then(|| {
-                Part::Reasoning(Reasoning {
-                    text,
-                    signature: block.signature.map(sign),
-                    ..Reasoning::default()
-                })
-            })
+            let signature = block.signature.filter(|signature| !signature.is_empty()).map(sign);
+            let is_there = !text.is_empty() || signature.is_some();
+            is_there.then(|| Part::Reasoning(Reasoning { text, signature, ..Reasoning::default() }))
         }
+        "redacted_thinking" => block
+            .data
+            .map(|data| Part::Reasoning(Reasoning { hidden: Some(sign(data)), ..Reasoning::default() })),
         "tool_use" => Some(Part::ToolCall(ToolCall {
             id: block.id.ok_or_else(malformed)?,
             name: block.name.ok_or_else(malformed)?,
@@ -168,7 +205,7 @@ pub(super) fn refusal<'a>(stop_reason: Option<&str>, details: Option<StopDetails
 }
 
 /// JSON without the white space between its tokens.
-pub(super) fn compact(value: Raw<'_>) -> Text<'_> {
+pub(in crate::dialect) fn compact(value: Raw<'_>) -> Text<'_> {
     let json = value.get();
     let mut compacted = String::new();
     let (mut taken, mut in_string, mut escaped) = (0, false, false);
@@ -199,6 +236,7 @@ mod tests {
     fn blocks_without_a_word_for_them_are_passed_over() {
         let body = br#"{"id":"msg_1","model":"claude-x","content":[
             {"type":"redacted_thinking","data":"abc"},
+            {"type":"thinking","thinking":"","signature":""},
             {"type":"thinking","thinking":"Hm.","signature":"sig"},
             {"type":"server_tool_use","id":"srv","name":"web_search","input":{"query":"x"}},
             {"type":"web_search_tool_result","tool_use_id":"srv","content":[]},
@@ -208,10 +246,13 @@ mod tests {
         assert!(decode_answer(body).is_err(), "a known field of another type is no answer");
         let body = String::from_utf8_lossy(body).replace("\"text\":7", "\"novel\":7");
         let answer = decode_answer(body.as_bytes()).expect("reads");
-        let [Part::Reasoning(reasoning), Part::ToolCall(call)] = &answer.choices[0].parts[..] else {
+        let [Part::Reasoning(hidden), Part::Reasoning(reasoning), Part::ToolCall(call)] =
+            &answer.choices[0].parts[..]
+        else {
             panic!("{:?}", answer.choices);
         };
-        assert_eq!((&*reasoning.text, reasoning.signature.as_deref()), ("Hm.", Some("sig")));
+        assert_eq!((&*hidden.text, &hidden.hidden), ("", &Some(sign(Text::from("abc")))));
+        assert_eq!((&*reasoning.text, &reasoning.signature), ("Hm.", &Some(sign(Text::from("sig")))));
         assert_eq!(&*call.arguments, r#"{"a b":"c \" d","e":[1,2]}"#);
         assert_eq!(answer.usage, None);
     }
@@ -246,11 +287,20 @@ mod tests {
     #[test]
     fn what_the_cache_took_is_input_too() {
         let body = br#"{"content":[],"stop_reason":"end_turn","usage":{"input_tokens":5,"cache_creation_input_tokens":10,
-            "cache_read_input_tokens":20,"output_tokens":7,"output_tokens_details":{"thinking_tokens":3}}}"#;
+            "cache_read_input_tokens":20,"cache_creation":{"ephemeral_5m_input_tokens":6,"ephemeral_1h_input_tokens":4},
+            "output_tokens":7,"output_tokens_details":{"thinking_tokens":3}}}"#;
         let usage = decode_answer(body).expect("reads").usage;
         assert_eq!(
             usage,
-            Some(Usage { input: 35, cached_input: 20, cache_write: 10, output: 7, reasoning: 3 })
+            Some(Usage {
+                input: 35,
+                cached_input: 20,
+                cache_write: 10,
+                cache_write_1h: 4,
+                output: 7,
+                reasoning: 3,
+                ..Usage::default()
+            })
         );
     }
 

@@ -5,9 +5,11 @@
 
 /// What the models of one family have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Family {
+pub(in crate::dialect) struct Family {
     pub mode: Mode,
     pub off: Off,
+    /// Whether it thinks where nothing is said about thinking.
+    pub thinks_unasked: bool,
     /// Whether there is a level of effort between `high` and `max`.
     pub extra_high: bool,
     /// Whether temperature and nucleus sampling can be chosen.
@@ -18,7 +20,7 @@ pub(super) struct Family {
 
 /// How thinking is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(in crate::dialect) enum Mode {
     /// By a number of tokens.
     Budget,
     /// By a level of effort; the model decides when to think.
@@ -27,7 +29,7 @@ pub(super) enum Mode {
 
 /// How thinking is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Off {
+pub(in crate::dialect) enum Off {
     Disabled,
     /// Thinking is left between tool calls only.
     BetweenTools,
@@ -36,12 +38,20 @@ pub(super) enum Off {
 }
 
 /// Claude 4.5 and earlier.
-const BUDGET: Family =
-    Family { mode: Mode::Budget, off: Off::Disabled, extra_high: false, samples: true, forces_tools: true };
+const BUDGET: Family = Family {
+    mode: Mode::Budget,
+    off: Off::Disabled,
+    thinks_unasked: false,
+    extra_high: false,
+    samples: true,
+    forces_tools: true,
+};
 /// Claude 4.6.
 const EARLY_ADAPTIVE: Family = Family { mode: Mode::Adaptive, ..BUDGET };
-/// Claude 4.7 up to Opus 5, Sonnet 5 and Haiku 5.5.
-const ADAPTIVE: Family = Family { extra_high: true, samples: false, ..EARLY_ADAPTIVE };
+/// Claude 4.7 and 4.8.
+const LATE_ADAPTIVE: Family = Family { extra_high: true, samples: false, ..EARLY_ADAPTIVE };
+/// Opus 5, Sonnet 5 and Haiku 5.5.
+const ADAPTIVE: Family = Family { thinks_unasked: true, ..LATE_ADAPTIVE };
 /// Sonnet 5.5.
 const BETWEEN_TOOLS: Family = Family { off: Off::BetweenTools, forces_tools: false, ..ADAPTIVE };
 /// Fable 5, Mythos 5 and Mythos Preview.
@@ -51,11 +61,14 @@ const NEWEST: Family = Family { forces_tools: false, ..ALWAYS_THINKING };
 
 impl Family {
     /// The family of a model (`claude-sonnet-4-5-20250929`); a name that is not known counts as the newest.
+    ///
+    /// Platforms put something before and behind the name (`eu.anthropic.claude-opus-4-1-20250805-v1:0`).
     pub fn of(model: &str) -> Self {
-        let Some(name) = model.strip_prefix("claude-") else { return NEWEST };
+        let Some((_, name)) = model.rsplit_once("claude-") else { return NEWEST };
         let mut words = name.split(['-', '@', '.']);
         let Some(line) = words.next() else { return NEWEST };
-        if line.starts_with(|first: char| first.is_ascii_digit()) || line == "instant" {
+        if line.starts_with(|first: char| first.is_ascii_digit()) || matches!(line, "instant" | "v2:1" | "v2")
+        {
             // Up to Claude 3.7 the version stood before the line.
             return BUDGET;
         }
@@ -68,7 +81,8 @@ impl Family {
         match (line, major, version.next().unwrap_or(0)) {
             ("opus" | "sonnet" | "haiku", 0..=3, _) | ("opus" | "sonnet" | "haiku", 4, 0..=5) => BUDGET,
             ("opus" | "sonnet" | "haiku", 4, 6) => EARLY_ADAPTIVE,
-            ("opus" | "sonnet" | "haiku", 4, _) | ("opus" | "sonnet", 5, 0) | ("haiku", 5, 0..=5) => ADAPTIVE,
+            ("opus" | "sonnet" | "haiku", 4, _) => LATE_ADAPTIVE,
+            ("opus" | "sonnet", 5, 0) | ("haiku", 5, 0..=5) => ADAPTIVE,
             ("sonnet", 5, 5) => BETWEEN_TOOLS,
             ("fable" | "mythos", 5, 0) => ALWAYS_THINKING,
             _ => NEWEST,
@@ -85,14 +99,13 @@ mod tests {
         for (names, family) in [
             (
                 "claude-3-7-sonnet-latest claude-opus-4-20250514 claude-opus-4-1 claude-haiku-4-5-20251001 \
-                 claude-sonnet-4-5 claude-opus-4@20250514",
+                 claude-sonnet-4-5 claude-opus-4@20250514 eu.anthropic.claude-opus-4-1-20250805-v1:0 \
+                 anthropic.claude-v2:1 anthropic/claude-sonnet-4.5",
                 BUDGET,
             ),
-            ("claude-opus-4-6 claude-sonnet-4-6-20260217", EARLY_ADAPTIVE),
-            (
-                "claude-opus-4-7 claude-opus-4-8 claude-sonnet-5 claude-opus-5-20260701 claude-haiku-5-5",
-                ADAPTIVE,
-            ),
+            ("claude-opus-4-6 claude-sonnet-4-6-20260217 anthropic.claude-opus-4-6-v1", EARLY_ADAPTIVE),
+            ("claude-opus-4-7 claude-opus-4-8", LATE_ADAPTIVE),
+            ("claude-sonnet-5 claude-opus-5-20260701 claude-haiku-5-5", ADAPTIVE),
             ("claude-sonnet-5-5", BETWEEN_TOOLS),
             ("claude-fable-5 claude-mythos-5 claude-mythos-preview", ALWAYS_THINKING),
             (

@@ -2,26 +2,44 @@
 
 use serde::Serialize;
 
-use crate::conversation::{Effort, Field, Format, JsonSchema, Part, Request, Role, Tool, ToolChoice};
+use crate::conversation::{
+    self, Effort, Field, Format, JsonSchema, Maker, Part, Reasoning, Request, Role, Signature, Tool,
+    ToolChoice,
+};
 use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::Raw;
 
-use super::messages::{Block, Messages, Turn, write_messages};
+use super::messages::{Block, CacheControl, Messages, Turn, write_messages};
 use super::model::{Family, Mode, Off};
 use super::{HEADERS, SAMPLING_HEADERS};
 
 /// The limit where neither client nor policy has one, in tokens: the most that every Claude on sale takes, so that no
 /// answer is cut sooner than the vendor would cut it.
-const DEFAULT_MAX_TOKENS: u64 = 64_000;
+pub(in crate::dialect) const DEFAULT_MAX_TOKENS: u64 = 64_000;
 
 /// The least that thinking may be given, in tokens; the whole answer has to be allowed more.
 const LEAST_BUDGET: u64 = 1_024;
 
+/// What a body is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dialect) enum Form {
+    /// An answer, from Anthropic's own API.
+    Answer,
+    /// The number of its tokens; what only shapes an answer is left out.
+    Count,
+    /// An answer, from Google Cloud: the model is named by the path, the version by the body.
+    Vertex,
+}
+
 #[derive(Serialize)]
 struct Body<'r> {
-    model: &'r str,
-    max_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anthropic_version: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     system: Vec<Block<'r>>,
     messages: Vec<Turn<'r>>,
@@ -37,6 +55,8 @@ struct Body<'r> {
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stop_sequences: Vec<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +75,8 @@ struct ToolDefinition<'r> {
     input_schema: InputSchema<'r>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     strict: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<CacheControl<'r>>,
 }
 
 #[derive(Serialize)]
@@ -66,10 +88,26 @@ enum InputSchema<'r> {
         r#type: &'static str,
         properties: Empty,
     },
+    /// Of a function that stands for a custom tool.
+    Custom {
+        r#type: &'static str,
+        properties: CustomInput,
+        required: [&'static str; 1],
+    },
 }
 
 #[derive(Serialize)]
 struct Empty {}
+
+#[derive(Serialize)]
+struct CustomInput {
+    input: StringSchema,
+}
+
+#[derive(Serialize)]
+struct StringSchema {
+    r#type: &'static str,
+}
 
 #[derive(Serialize)]
 struct Choice<'r> {
@@ -80,11 +118,15 @@ struct Choice<'r> {
     disable_parallel_tool_use: bool,
 }
 
-#[derive(Serialize)]
+/// How to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Thinking {
+pub(in crate::dialect) enum Thinking {
     Enabled {
         budget_tokens: u64,
+        /// Left to the model, which shows it, unless the client wants none of it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        display: Option<&'static str>,
     },
     /// Newer models leave the text of their thinking empty unless a summary is asked for.
     Adaptive {
@@ -119,60 +161,107 @@ impl OutputConfig<'_> {
     }
 }
 
-/// Writes the body of a request. What Claude has nothing for is left out and noted in `lacks`; a failure means that
-/// the conversation contradicts itself.
+/// Writes a request. What Claude has nothing for is left out and noted in `lacks`; a failure means that the conversation
+/// contradicts itself.
 pub(crate) fn encode_request(
     request: &Request<'_>,
     wanted: Wanted<'_>,
     lacks: &mut Lacks,
 ) -> Result<Encoded, Failure> {
-    let body = write_body(request, wanted, lacks)?;
+    let body = write_body(request, wanted, Form::Answer, lacks)?;
     // They say which version of the API the body is written for.
-    let headers = match (body.temperature, body.top_p) {
-        (None, None) => &HEADERS,
-        _ => &SAMPLING_HEADERS,
+    let headers = match body.samples() {
+        false => &HEADERS,
+        true => &SAMPLING_HEADERS,
     };
-    let body =
-        serde_json::to_vec(&body).map_err(|_| Failure::operator("The request could not be written."))?;
-    Ok(Encoded { path: super::PATH.to_owned(), body, headers })
+    Ok(Encoded { path: super::PATH.to_owned(), body: serialize(&body)?, headers })
+}
+
+/// Writes a request for the number of tokens.
+pub(crate) fn encode_count(
+    request: &Request<'_>,
+    wanted: Wanted<'_>,
+    lacks: &mut Lacks,
+) -> Result<Encoded, Failure> {
+    let body = encode_body(request, wanted, Form::Count, lacks)?;
+    Ok(Encoded { path: super::COUNT_PATH.to_owned(), body, headers: &HEADERS })
+}
+
+/// Writes the body of a request alone, for whichever platform serves Claude.
+pub(in crate::dialect) fn encode_body(
+    request: &Request<'_>,
+    wanted: Wanted<'_>,
+    form: Form,
+    lacks: &mut Lacks,
+) -> Result<Vec<u8>, Failure> {
+    serialize(&write_body(request, wanted, form, lacks)?)
 }
 
 /// Finds out what a request lacks, without writing it.
 pub(crate) fn check_request(
     request: &Request<'_>,
     wanted: Wanted<'_>,
+    form: Form,
     lacks: &mut Lacks,
 ) -> Result<(), Failure> {
-    write_body(request, wanted, lacks).map(drop)
+    write_body(request, wanted, form, lacks).map(drop)
+}
+
+fn serialize(body: &Body<'_>) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(body).map_err(|_| Failure::operator("The request could not be written."))
+}
+
+impl Body<'_> {
+    fn samples(&self) -> bool {
+        self.temperature.is_some() || self.top_p.is_some() || self.top_k.is_some()
+    }
 }
 
 fn write_body<'r>(
     request: &'r Request<'_>,
     wanted: Wanted<'r>,
+    form: Form,
     lacks: &mut Lacks,
 ) -> Result<Body<'r>, Failure> {
     let family = Family::of(wanted.model);
     lacks.others(&request.others);
     let Messages { system, turns: messages } = write_messages(request, lacks)?;
-    note_what_no_model_has(request, lacks);
+    let max_tokens = max_tokens(request, wanted);
     let tool_choice = write_tool_choice(request, family, lacks);
-    let (thinking, effort) = write_thinking(request, family, max_tokens(request, wanted), lacks);
-    let (temperature, top_p) = write_sampling(request, family, thinking.as_ref(), lacks);
-    Ok(Body {
-        model: wanted.model,
-        max_tokens: max_tokens(request, wanted),
+    let (thinking, effort) = write_thinking(request, family, max_tokens, lacks);
+    let body = Body {
+        anthropic_version: (form == Form::Vertex).then_some(super::VERTEX_VERSION),
+        model: (form != Form::Vertex).then_some(wanted.model),
+        max_tokens: None,
         system,
         messages,
-        tools: write_tools(request),
+        tools: write_tools(request, lacks),
         tool_choice,
         thinking,
         output_config: OutputConfig { effort, format: write_format(&request.format, lacks) },
-        temperature,
-        top_p,
+        temperature: None,
+        top_p: None,
+        top_k: None,
+        stop_sequences: Vec::new(),
+        metadata: None,
+        service_tier: None,
+        stream: false,
+    };
+    if form == Form::Count {
+        return Ok(body);
+    }
+    note_what_no_model_has(request, lacks);
+    let sampling = write_sampling(request, family, thinking.as_ref(), lacks);
+    Ok(Body {
+        max_tokens: Some(max_tokens),
+        temperature: sampling.temperature,
+        top_p: sampling.top_p,
+        top_k: sampling.top_k,
         stop_sequences: request.stop.iter().map(|stop| &**stop).filter(|stop| !stop.is_empty()).collect(),
         metadata: write_metadata(request, lacks),
         service_tier: write_service_tier(request, lacks),
         stream: request.stream,
+        ..body
     })
 }
 
@@ -189,6 +278,7 @@ fn note_what_no_model_has(request: &Request<'_>, lacks: &mut Lacks) {
         (is_penalty(request.frequency_penalty), Field::FrequencyPenalty),
         (request.logprobs, Field::Logprobs),
         (request.top_logprobs.is_some_and(|count| count != 0), Field::TopLogprobs),
+        (request.verbosity.as_deref().is_some_and(|word| !matches!(word, "" | "medium")), Field::Verbosity),
     ] {
         if is_asked {
             lacks.parameter(name);
@@ -196,21 +286,34 @@ fn note_what_no_model_has(request: &Request<'_>, lacks: &mut Lacks) {
     }
 }
 
-fn write_tools<'r>(request: &'r Request<'_>) -> Vec<ToolDefinition<'r>> {
-    let is_allowed = |tool: &Tool<'_>| match &request.tool_choice {
+fn write_tools<'r>(request: &'r Request<'_>, lacks: &mut Lacks) -> Vec<ToolDefinition<'r>> {
+    let is_allowed = |tool: &&'r Tool<'_>| match &request.tool_choice {
         Some(ToolChoice::Allowed { names, .. }) => names.contains(&tool.name),
         _ => true,
     };
-    let write = |tool: &'r Tool<'_>| ToolDefinition {
+    request.tools.iter().filter(is_allowed).map(|tool| write_tool(tool, lacks)).collect()
+}
+
+fn write_tool<'r>(tool: &'r Tool<'_>, lacks: &mut Lacks) -> ToolDefinition<'r> {
+    let input_schema = match (tool.custom, tool.parameters) {
+        (Some(custom), _) => {
+            if custom.format.is_some() {
+                // Claude can't be held to a grammar; it knows the tool's description.
+                lacks.omission(Field::ToolFormat(tool.at));
+            }
+            let properties = CustomInput { input: StringSchema { r#type: "string" } };
+            InputSchema::Custom { r#type: "object", properties, required: [Tool::CUSTOM_INPUT] }
+        }
+        (None, Some(schema)) if !is_empty_object(schema) => InputSchema::Given(schema),
+        _ => InputSchema::Nothing { r#type: "object", properties: Empty {} },
+    };
+    ToolDefinition {
         name: &tool.name,
         description: tool.description.as_deref().filter(|text| !text.is_empty()),
-        input_schema: match tool.parameters {
-            Some(schema) if !is_empty_object(schema) => InputSchema::Given(schema),
-            _ => InputSchema::Nothing { r#type: "object", properties: Empty {} },
-        },
+        input_schema,
         strict: tool.strict == Some(true),
-    };
-    request.tools.iter().filter(|tool| is_allowed(tool)).map(write).collect()
+        cache_control: tool.cache.as_ref().map(CacheControl::from),
+    }
 }
 
 fn is_empty_object(value: Raw<'_>) -> bool {
@@ -245,56 +348,120 @@ fn write_tool_choice<'r>(request: &'r Request<'_>, family: Family, lacks: &mut L
 }
 
 /// How much to think: the type of thinking, and the level of effort.
-fn write_thinking(
+pub(in crate::dialect) fn write_thinking(
     request: &Request<'_>,
     family: Family,
     max_tokens: u64,
     lacks: &mut Lacks,
 ) -> (Option<Thinking>, Option<&'static str>) {
-    let Some(effort) = request.effort else { return (None, None) };
-    if effort == Effort::None {
-        return match family.off {
-            Off::Disabled => (Some(Thinking::Disabled), None),
-            Off::BetweenTools => (Some(Thinking::BetweenTools), None),
-            Off::Never => {
-                lacks.parameter(Field::Effort);
-                (None, None)
+    use conversation::Thinking::{Adaptive, Budget, Off as NoThinking};
+    let effort = request.effort.filter(|effort| *effort != Effort::None);
+    match (request.thinking, request.effort) {
+        (Some(NoThinking | Budget(0)), _) => without_thinking(effort, family, Field::Thinking, lacks),
+        (None, Some(Effort::None)) => without_thinking(None, family, Field::Effort, lacks),
+        // It thinks anyway, and some models show none of it unless they are told to.
+        (None, None) if family.thinks_unasked && request.show_thinking == Some(true) => {
+            (Some(Thinking::Adaptive { display: "summarized" }), None)
+        }
+        (None, None) => (None, None),
+        (thinking @ (None | Some(Adaptive | Budget(_))), _) => {
+            let field = if thinking.is_some() { Field::Thinking } else { Field::Effort };
+            // Thinking excludes a call that is demanded. Where none can be demanded, it is the demand that is left out.
+            let is_forced = forces_a_tool(request) && family.forces_tools;
+            let is_budgeted = family.mode == Mode::Budget;
+            if is_forced || (is_budgeted && max_tokens <= LEAST_BUDGET) {
+                lacks.parameter(field);
+                return (None, None);
             }
-        };
+            if is_budgeted && continues_without_thinking(request) {
+                // Clients of other dialects never have such thinking to give: a refusal would end each of their loops.
+                lacks.omission(field);
+                return (None, None);
+            }
+            let is_hidden = request.show_thinking == Some(false);
+            match (family.mode, thinking) {
+                (Mode::Budget, thinking) => {
+                    let budget_tokens = match thinking {
+                        Some(Budget(tokens)) => {
+                            if effort.is_some() {
+                                // The budget says the same thing more exactly.
+                                lacks.omission(Field::Effort);
+                            }
+                            tokens.clamp(LEAST_BUDGET, max_tokens - 1)
+                        }
+                        _ => budget(effort).min(max_tokens / 2).max(LEAST_BUDGET),
+                    };
+                    (Some(Thinking::Enabled { budget_tokens, display: is_hidden.then_some("omitted") }), None)
+                }
+                (Mode::Adaptive, thinking) => {
+                    let display = if is_hidden { "omitted" } else { "summarized" };
+                    let effort = match thinking {
+                        Some(Budget(tokens)) => effort.or(Some(effort_of(tokens))),
+                        _ => effort,
+                    };
+                    (Some(Thinking::Adaptive { display }), effort.map(|effort| level(effort, family)))
+                }
+            }
+        }
     }
-    // Thinking excludes a call that is demanded. Where none can be demanded, it is the demand that is left out.
-    let is_forced = forces_a_tool(request) && family.forces_tools;
-    let is_budgeted = family.mode == Mode::Budget;
-    if is_forced || (is_budgeted && max_tokens <= LEAST_BUDGET) {
-        lacks.parameter(Field::Effort);
-        return (None, None);
-    }
-    if is_budgeted && continues_without_thinking(request) {
-        // Clients of other dialects never have such thinking to give: a refusal would end each of their loops.
-        lacks.omission(Field::Effort);
-        return (None, None);
-    }
-    match family.mode {
+}
+
+fn without_thinking(
+    effort: Option<Effort>,
+    family: Family,
+    field: Field<'static>,
+    lacks: &mut Lacks,
+) -> (Option<Thinking>, Option<&'static str>) {
+    let thinking = match family.off {
+        Off::Disabled => Some(Thinking::Disabled),
+        Off::BetweenTools => Some(Thinking::BetweenTools),
+        Off::Never => {
+            lacks.parameter(field);
+            None
+        }
+    };
+    let effort = match family.mode {
         Mode::Budget => {
-            // Google's figures, for its own OpenAI-compatible endpoint: Anthropic has none.
-            let budget = match effort {
-                Effort::None | Effort::Minimal | Effort::Low => LEAST_BUDGET,
-                Effort::Medium => 8_192,
-                Effort::High | Effort::XHigh | Effort::Max => 24_576,
-            };
-            let budget_tokens = budget.min(max_tokens / 2).max(LEAST_BUDGET);
-            (Some(Thinking::Enabled { budget_tokens }), None)
+            if effort.is_some() {
+                lacks.omission(Field::Effort);
+            }
+            None
         }
-        Mode::Adaptive => {
-            let level = match effort {
-                Effort::None | Effort::Minimal | Effort::Low => "low",
-                Effort::Medium => "medium",
-                Effort::XHigh if family.extra_high => "xhigh",
-                Effort::High | Effort::XHigh => "high",
-                Effort::Max => "max",
-            };
-            (Some(Thinking::Adaptive { display: "summarized" }), Some(level))
+        // More effort than `high` can't be had without thinking.
+        Mode::Adaptive if thinking == Some(Thinking::Disabled) => {
+            effort.map(|effort| effort.min(Effort::High))
         }
+        Mode::Adaptive => effort,
+    };
+    (thinking, effort.map(|effort| level(effort, family)))
+}
+
+/// The budget that stands for an effort, in tokens. Google's figures, for its own OpenAI-compatible endpoint: Anthropic has
+/// none. Claude's own effort is high where nothing is said.
+fn budget(effort: Option<Effort>) -> u64 {
+    match effort.unwrap_or(Effort::High) {
+        Effort::None | Effort::Minimal | Effort::Low => LEAST_BUDGET,
+        Effort::Medium => 8_192,
+        Effort::High | Effort::XHigh | Effort::Max => 24_576,
+    }
+}
+
+/// The effort that stands for a budget: the same figures, read the other way.
+fn effort_of(budget: u64) -> Effort {
+    match budget {
+        _ if budget <= LEAST_BUDGET => Effort::Low,
+        _ if budget <= 8_192 => Effort::Medium,
+        _ => Effort::High,
+    }
+}
+
+fn level(effort: Effort, family: Family) -> &'static str {
+    match effort {
+        Effort::None | Effort::Minimal | Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::XHigh if family.extra_high => "xhigh",
+        Effort::High | Effort::XHigh => "high",
+        Effort::Max => "max",
     }
 }
 
@@ -302,20 +469,32 @@ fn write_thinking(
 /// refuses to go on with such a turn.
 fn continues_without_thinking(request: &Request<'_>) -> bool {
     let last = request.messages.iter().rev().find(|message| message.role == Role::Assistant);
-    let is_signed =
-        |part: &Part<'_>| matches!(part, Part::Reasoning(reasoning) if reasoning.signature.is_some());
+    let of_claude = |signature: &Option<Signature<'_>>| {
+        signature.as_ref().is_some_and(|signature| signature.maker == Maker::Anthropic)
+    };
+    let is_signed = |part: &Part<'_>| {
+        matches!(part, Part::Reasoning(Reasoning { signature, hidden, .. })
+            if of_claude(signature) || of_claude(hidden))
+    };
     last.is_some_and(|turn| {
         turn.parts.iter().any(|part| matches!(part, Part::ToolCall(_))) && !turn.parts.iter().any(is_signed)
     })
 }
 
-/// The temperature and the nucleus, where they ask for anything and can be had.
-fn write_sampling(
+/// How tokens are drawn.
+pub(in crate::dialect) struct Sampling {
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub top_k: Option<u64>,
+}
+
+/// The temperature, the nucleus and the number of candidates, where they ask for anything and can be had.
+pub(in crate::dialect) fn write_sampling(
     request: &Request<'_>,
     family: Family,
     thinking: Option<&Thinking>,
     lacks: &mut Lacks,
-) -> (Option<f64>, Option<f64>) {
+) -> Sampling {
     let thinks = matches!(thinking, Some(Thinking::Enabled { .. } | Thinking::Adaptive { .. }));
     let samples = family.samples && !thinks;
     let mut take = |value: Option<f64>, is_possible: bool, name| {
@@ -330,7 +509,10 @@ fn write_sampling(
     let temperature = take(request.temperature, samples && is_in_range, Field::Temperature);
     // Anthropic takes one of the two.
     let top_p = take(request.top_p, samples && temperature.is_none(), Field::TopP);
-    (temperature, top_p)
+    if request.top_k.is_some() && !samples {
+        lacks.parameter(Field::TopK);
+    }
+    Sampling { temperature, top_p, top_k: request.top_k.filter(|_| samples) }
 }
 
 fn write_format<'r>(format: &'r Format<'_>, lacks: &mut Lacks) -> Option<OutputFormat<'r>> {

@@ -6,7 +6,7 @@ use crate::conversation::{Event, Finish, Place, ToolCall};
 use crate::failure::Failure;
 use crate::json::{self, Text};
 
-use super::answer::{Block, Counts, Message, StopDetails, compact, finish, refusal};
+use super::answer::{Block, Counts, Message, StopDetails, compact, finish, refusal, sign};
 use super::failure::{ErrorObject, malformed};
 
 /// Claude gives one answer only.
@@ -67,11 +67,15 @@ struct Delta<'a> {
     #[serde(borrow)]
     thinking: Option<Text<'a>>,
     #[serde(borrow)]
+    signature: Option<Text<'a>>,
+    #[serde(borrow)]
     partial_json: Option<Text<'a>>,
     #[serde(borrow)]
     stop_reason: Option<Text<'a>>,
     #[serde(borrow)]
     stop_details: Option<StopDetails<'a>>,
+    #[serde(borrow)]
+    stop_sequence: Option<Text<'a>>,
 }
 
 type Emit<'e> = &'e mut dyn FnMut(Event<'_>);
@@ -102,9 +106,7 @@ impl StreamReader {
     /// The stream has ended.
     pub(crate) fn end(&mut self, emit: Emit<'_>) {
         if !self.ended {
-            let failure =
-                Failure::provider(502, "The provider's stream ended early.").code("stream_truncated");
-            self.fail(failure, emit);
+            self.fail(Failure::truncated(), emit);
         }
     }
 
@@ -141,7 +143,7 @@ impl StreamReader {
             }
             "message_stop" => {
                 self.start(emit);
-                self.finish(None, emit);
+                self.finish(None, None, emit);
                 self.ended = true;
                 emit(Event::End);
             }
@@ -165,7 +167,13 @@ impl StreamReader {
     fn begin_block(&mut self, index: u64, block: Block<'_>, emit: Emit<'_>) -> Result<(), Failure> {
         match &*block.kind {
             "text" => say(block.text, |text| Event::Text { choice: CHOICE, text }, emit),
-            "thinking" => say(block.thinking, |text| Event::Reasoning { choice: CHOICE, text }, emit),
+            "thinking" => {
+                say(block.thinking, |text| Event::Reasoning { choice: CHOICE, text }, emit);
+                say(block.signature, |text| Event::Signature { choice: CHOICE, signature: sign(text) }, emit);
+            }
+            "redacted_thinking" => {
+                say(block.data, |text| Event::HiddenReasoning { choice: CHOICE, hidden: sign(text) }, emit);
+            }
             "tool_use" => {
                 let call = self.calls;
                 self.calls = self.calls.saturating_add(1);
@@ -201,7 +209,10 @@ impl StreamReader {
                 open.has_arguments = true;
                 emit(Event::Arguments { choice: CHOICE, call: open.call, json });
             }
-            // Signatures have no place in a stream's events; citations have none in the conversation.
+            Some("signature_delta") => {
+                say(delta.signature, |text| Event::Signature { choice: CHOICE, signature: sign(text) }, emit);
+            }
+            // Citations have no place in the conversation.
             _ => {}
         }
     }
@@ -223,19 +234,19 @@ impl StreamReader {
         {
             let words = refusal(Some(stop_reason), delta.stop_details);
             say(words, |text| Event::Refusal { choice: CHOICE, text }, emit);
-            self.finish(Some(stop_reason), emit);
+            self.finish(Some(stop_reason), delta.stop_sequence, emit);
         }
         self.count(usage, emit);
     }
 
-    fn finish(&mut self, stop_reason: Option<&str>, emit: Emit<'_>) {
+    fn finish(&mut self, stop_reason: Option<&str>, stop: Option<Text<'_>>, emit: Emit<'_>) {
         if !self.finished {
             self.finished = true;
             let finish = match stop_reason {
                 None if self.calls > 0 => Finish::ToolCalls,
                 _ => finish(stop_reason),
             };
-            emit(Event::Finish { choice: CHOICE, finish, stop: None });
+            emit(Event::Finish { choice: CHOICE, finish, stop });
         }
     }
 
@@ -271,6 +282,9 @@ mod tests {
                 Event::Reasoning { text, .. } => format!("reasoning {text}"),
                 Event::ToolCall { call, tool, .. } => format!("call {call} {} {}", tool.id, tool.name),
                 Event::Arguments { call, json, .. } => format!("arguments {call} {json}"),
+                Event::Signature { signature, .. } => format!("signature {}", signature.value),
+                Event::HiddenReasoning { hidden, .. } => format!("hidden {}", hidden.value),
+                Event::Finish { finish, stop: Some(stop), .. } => format!("finish {finish:?} at {stop}"),
                 Event::Finish { finish, .. } => format!("finish {finish:?}"),
                 Event::Usage(usage) => {
                     format!("usage {} {} {}", usage.input, usage.cached_input, usage.output)
@@ -347,6 +361,7 @@ mod tests {
             &events,
             &[
                 "reasoning Hm\n",
+                "signature s",
                 "call 0 t1 f",
                 "call 1 t2 g",
                 r#"arguments 1 {"a":1}"#,
@@ -375,6 +390,25 @@ mod tests {
             STOP,
         ];
         expect(&events, &["text a", "text b", "refusal No.", "finish ContentFilter", "end"]);
+    }
+
+    #[test]
+    fn hidden_thinking_and_the_stop_text_are_told() {
+        let events = [
+            (
+                "content_block_start",
+                r#"{"index":0,"content_block":{"type":"redacted_thinking","data":"abc"}}"#,
+            ),
+            ("content_block_stop", r#"{"index":0}"#),
+            (
+                "content_block_start",
+                r#"{"index":1,"content_block":{"type":"thinking","thinking":"","signature":"s"}}"#,
+            ),
+            ("content_block_stop", r#"{"index":1}"#),
+            ("message_delta", r#"{"delta":{"stop_reason":"stop_sequence","stop_sequence":"END"}}"#),
+            STOP,
+        ];
+        expect(&events, &["hidden abc", "signature s", "finish Stop at END", "end"]);
     }
 
     #[test]

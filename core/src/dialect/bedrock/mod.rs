@@ -1,27 +1,70 @@
-//! Amazon Bedrock.
+//! Amazon Bedrock: conversations by Converse, embeddings and rankings by InvokeModel.
+//!
+//! Taken from the service model of the official SDK (`botocore` 1.44.5 on PyPI, `bedrock-runtime` 2023-09-30) and from
+//! Amazon's Bedrock user guide; `docs/dialects/bedrock.md` has the whole mapping.
+
+mod answer;
+mod embeddings;
+mod failure;
+mod media;
+mod messages;
+mod model;
+mod request;
+#[cfg(test)]
+mod request_tests;
+mod rerank;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tools;
+
+pub(crate) use failure::decode_failure;
+pub use stream::StreamReader;
+
+use serde::Serialize;
 
 use super::{Encoded, Lacks, Wanted};
+use crate::conversation::Field;
 use crate::failure::Failure;
 use crate::task::{Outcome, Task, TaskKind};
 
-pub(crate) fn encode_task(_: &Task<'_>, _: Wanted<'_>, _: &mut Lacks) -> Result<Encoded, Failure> {
-    Err(Failure::operator("not there yet"))
+/// Writes a request.
+pub(crate) fn encode_task(
+    task: &Task<'_>,
+    wanted: Wanted<'_>,
+    lacks: &mut Lacks,
+) -> Result<Encoded, Failure> {
+    match task {
+        Task::Conversation(conversation) => request::encode_request(conversation, wanted, lacks),
+        Task::CountTokens(conversation) => request::encode_count(conversation, wanted, lacks),
+        Task::Embeddings(request) => embeddings::encode(request, wanted, lacks),
+        Task::Rerank(request) => rerank::encode(request, wanted, lacks),
+    }
 }
 
-pub(crate) fn decode_outcome<'a>(_: TaskKind, _: &str, _: &'a [u8]) -> Result<Outcome<'a>, Failure> {
-    Err(Failure::operator("not there yet"))
+/// Reads a whole answer.
+pub(crate) fn decode_outcome<'a>(
+    kind: TaskKind,
+    _model: &str,
+    body: &'a [u8],
+) -> Result<Outcome<'a>, Failure> {
+    match kind {
+        TaskKind::Conversation => answer::decode_answer(body).map(Outcome::Conversation),
+        TaskKind::CountTokens => answer::decode_count(body).map(Outcome::CountTokens),
+        TaskKind::Embeddings => embeddings::decode(body).map(Outcome::Embeddings),
+        TaskKind::Rerank => rerank::decode(body).map(Outcome::Rerank),
+    }
 }
 
-pub(crate) fn decode_failure(status: u16, _: &[u8]) -> Failure {
-    super::provider_failure(status, None)
+/// A request for an operation of a model.
+fn encoded<T: Serialize>(model: &str, operation: &str, body: &T) -> Result<Encoded, Failure> {
+    let body =
+        serde_json::to_vec(body).map_err(|_| Failure::operator("The request could not be written."))?;
+    Ok(Encoded { path: model::path(model, operation), body, headers: &[] })
 }
 
-/// Reads a streamed answer.
-#[derive(Debug, Default)]
-pub struct StreamReader {}
-
-impl StreamReader {
-    pub fn event(&mut self, _: &str, _: &str, _: &mut dyn FnMut(crate::conversation::Event<'_>)) {}
-
-    pub fn end(&mut self, _: &mut dyn FnMut(crate::conversation::Event<'_>)) {}
+/// The failure of work that InvokeModel has no common form for, and this model none that is known.
+fn no_such_work(work: &str, wanted: Wanted<'_>, lacks: &Lacks) -> Failure {
+    let message = format!("{} does no {work} with {}.", wanted.provider.name, wanted.model);
+    Failure::invalid(message, Some(lacks.name(Field::Model))).code("unsupported_operation")
 }

@@ -34,8 +34,7 @@ fn choice<'a>(mut candidate: Candidate<'a>, response: Option<&str>) -> Result<Ch
     let finish = candidate.finish()?.unwrap_or(Finish::Stop);
     let (mut parts, mut calls) = (Vec::new(), 0);
     for part in candidate.take_parts() {
-        parts.extend(read_part(part, response, calls));
-        calls += u32::from(matches!(parts.last(), Some(conversation::Part::ToolCall(_))));
+        calls += u32::from(read_part(part, response, calls, &mut parts));
     }
     if finish == Finish::ContentFilter {
         parts.extend(candidate.finish_message.and_then(refusal));
@@ -48,28 +47,46 @@ fn choice<'a>(mut candidate: Candidate<'a>, response: Option<&str>) -> Result<Ch
     Ok(Choice { index: candidate.index.unwrap_or(0), parts, finish, logprobs, stop: None })
 }
 
-/// Reads a part, where it is one that an answer can hold. `calls`: how many came before it in its choice.
-fn read_part<'a>(part: Part<'a>, response: Option<&str>, calls: u32) -> Option<conversation::Part<'a>> {
+/// Reads a part, where it is one that an answer can hold; returns whether it is a call. `calls`: how many came before it
+/// in its choice.
+fn read_part<'a>(
+    part: Part<'a>,
+    response: Option<&str>,
+    calls: u32,
+    parts: &mut Vec<conversation::Part<'a>>,
+) -> bool {
     if let Some(call) = part.function_call {
         let call = read_call(call, part.thought_signature, response, calls);
-        return Some(conversation::Part::ToolCall(call));
+        parts.push(conversation::Part::ToolCall(call));
+        return true;
     }
-    let text = part.text.filter(|text| !text.is_empty())?;
-    Some(match part.thought {
-        Some(true) => conversation::Part::Reasoning(Reasoning {
-            text,
-            signature: part.thought_signature.map(sign),
-            ..Reasoning::default()
-        }),
-        _ => conversation::Part::Text(text),
-    })
+    let signature = signature(part.thought_signature);
+    let text = part.text.unwrap_or_default();
+    if part.thought == Some(true) && !(text.is_empty() && signature.is_none()) {
+        parts.push(conversation::Part::Reasoning(Reasoning { text, signature, ..Reasoning::default() }));
+        return false;
+    }
+    if !text.is_empty() {
+        parts.push(conversation::Part::Text(text));
+    }
+    // The signature of the answer's own words stands for the thinking behind them.
+    if signature.is_some() {
+        parts.push(conversation::Part::Reasoning(Reasoning { signature, ..Reasoning::default() }));
+    }
+    false
+}
+
+/// A part's signature, where there is one.
+pub fn signature(value: Option<Text<'_>>) -> Option<Signature<'_>> {
+    let value = value.filter(|value| !value.is_empty())?;
+    Some(Signature { maker: Maker::Gemini, value })
 }
 
 /// Reads a function call; `position` counts the calls of its choice. One without an id gets one that is the same
 /// however often the answer is read.
 pub fn read_call<'a>(
     call: FunctionCall<'a>,
-    signature: Option<Text<'a>>,
+    signed: Option<Text<'a>>,
     response: Option<&str>,
     position: u32,
 ) -> ToolCall<'a> {
@@ -83,7 +100,7 @@ pub fn read_call<'a>(
         name: call.name.unwrap_or_default(),
         arguments,
         custom: false,
-        signature: signature.map(sign),
+        signature: signature(signed),
         at: Place::default(),
     }
 }
@@ -116,10 +133,6 @@ fn compact(value: Raw<'_>) -> Cow<'_, str> {
             Cow::Owned(compacted)
         }
     }
-}
-
-fn sign(value: Text<'_>) -> Signature<'_> {
-    Signature { maker: Maker::Gemini, value }
 }
 
 #[cfg(test)]

@@ -21,22 +21,34 @@ fn parts_keep_their_order_and_kind() {
           "y": [1, 2] }},"thoughtSignature":"s1"},
         {"functionCall":{"id":"own","name":"g"}},{"inlineData":{}}]}}],
         "usageMetadata":{"promptTokenCount":10,"cachedContentTokenCount":4,"candidatesTokenCount":5,
-        "thoughtsTokenCount":3,"toolUsePromptTokenCount":2,"totalTokenCount":20}}"#,
+        "thoughtsTokenCount":3,"toolUsePromptTokenCount":2,"totalTokenCount":20,
+        "promptTokensDetails":[{"modality":"TEXT","tokenCount":6},{"modality":"IMAGE","tokenCount":3},{"modality":"AUDIO","tokenCount":1}]}}"#,
     );
     let choice = &answer.choices[0];
-    assert_eq!((choice.index, choice.finish, choice.parts.len()), (0, Finish::ToolCalls, 4));
+    assert_eq!((choice.index, choice.finish, choice.parts.len()), (0, Finish::ToolCalls, 5));
     assert!(matches!(&choice.parts[0], conversation::Part::Reasoning(thought) if &*thought.text == "hm"));
     assert!(matches!(&choice.parts[1], conversation::Part::Text(text) if &**text == "a"));
-    let first = call_of(&choice.parts[2]);
+    // A signature that came with no words stands for the thinking behind what was said.
+    assert!(matches!(&choice.parts[2], conversation::Part::Reasoning(Reasoning { text, signature: Some(signature), .. })
+        if text.is_empty() && signature.of(Maker::Gemini) == Some("s0")));
+    let first = call_of(&choice.parts[3]);
     assert_eq!((&*first.id, &*first.name), ("call_r1_0", "f"));
     assert_eq!(&*first.arguments, r#"{"x":"a \" b","y":[1,2]}"#);
-    assert_eq!(first.signature.as_deref(), Some("s1"));
-    let second = call_of(&choice.parts[3]);
+    assert_eq!(first.signature.as_ref().and_then(|signature| signature.of(Maker::Gemini)), Some("s1"));
+    let second = call_of(&choice.parts[4]);
     assert_eq!((&*second.id, &*second.arguments), ("own", "{}"));
     assert_eq!((answer.id.as_deref(), answer.model.as_deref()), (Some("r1"), Some("gemini-x")));
     assert_eq!(
         answer.usage,
-        Some(Usage { input: 12, cached_input: 4, cache_write: 0, output: 8, reasoning: 3 })
+        Some(Usage {
+            input: 12,
+            cached_input: 4,
+            output: 8,
+            reasoning: 3,
+            image_input: 3,
+            audio_input: 1,
+            ..Usage::default()
+        })
     );
 }
 

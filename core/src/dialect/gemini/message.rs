@@ -3,20 +3,26 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
 use crate::conversation::{
-    self, Field, Maker, Media, MediaKind, MediaSource, Message, Request, Role, ToolCall, ToolResult,
+    self, Field, Maker, Media, MediaKind, MediaSource, Message, Reasoning, Request, Role, Signature,
+    ToolCall, ToolResult,
 };
 use crate::dialect::Lacks;
 use crate::failure::Failure;
 use crate::json::Raw;
 
-use super::model::Model;
+use super::model::{Model, Platform};
 
 /// What Gemini takes for the thought signature of a call that it didn't make itself; without it, Gemini 3 refuses the
 /// request.
-const FOREIGN_CALL_SIGNATURE: &str = "skip_thought_signature_validator";
+pub const FOREIGN_CALL_SIGNATURE: &str = "skip_thought_signature_validator";
+
+/// How the addresses begin of what has been uploaded to the Gemini API.
+pub const GOOGLE_FILES: &str = "https://generativelanguage.googleapis.com/";
 
 /// Every message of a request, in its place.
 pub struct Messages<'r> {
@@ -52,6 +58,9 @@ enum Speaker {
 pub struct Part<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'r str>,
+    /// Whether the text is a thought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thought: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inline_data: Option<InlineData<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,7 +77,22 @@ pub struct Part<'r> {
 #[serde(rename_all = "camelCase")]
 struct InlineData<'r> {
     mime_type: &'r str,
-    data: &'r str,
+    data: Data<'r>,
+}
+
+/// The bytes of a medium, written in base64.
+enum Data<'r> {
+    Base64(&'r str),
+    Text(&'r str),
+}
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Base64(data) => serializer.serialize_str(data),
+            Self::Text(text) => serializer.collect_str(&Base64Display::new(text.as_bytes(), &STANDARD)),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -83,7 +107,21 @@ struct FileData<'r> {
 struct FunctionCall<'r> {
     id: &'r str,
     name: &'r str,
-    args: Raw<'r>,
+    args: Arguments<'r>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Arguments<'r> {
+    Object(Raw<'r>),
+    /// Those of a custom tool: the one that its stand-in has.
+    Custom(CustomArguments<'r>),
+}
+
+/// The field is that of [`Tool::CUSTOM_INPUT`](conversation::Tool::CUSTOM_INPUT).
+#[derive(Serialize)]
+struct CustomArguments<'r> {
+    input: &'r str,
 }
 
 #[derive(Serialize)]
@@ -91,13 +129,25 @@ struct FunctionResponse<'r> {
     id: &'r str,
     name: &'r str,
     response: Output<'r>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Medium<'r>>,
+}
+
+/// A medium in the result of a function.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Medium<'r> {
+    inline_data: InlineData<'r>,
 }
 
 /// What a function gave. Gemini gives the keys `output` and `error` a meaning, and takes an object without either as
 /// the output itself: wrapping always is what keeps a function's own `error` from being read as ours.
 #[derive(Serialize)]
-struct Output<'r> {
-    output: Joined<'r>,
+#[serde(rename_all = "lowercase")]
+enum Output<'r> {
+    Output(Joined<'r>),
+    /// What a function said that failed.
+    Error(Joined<'r>),
 }
 
 /// The texts of some parts, one after the other.
@@ -126,6 +176,7 @@ impl<'r> Messages<'r> {
             calls: BTreeMap::new(),
             model,
         };
+        note_cache_marks(request, lacks);
         for message in &request.messages {
             // A tool's name says nothing that the call's id doesn't.
             let is_named = message.name.as_ref().is_some_and(|name| !name.is_empty());
@@ -155,16 +206,22 @@ impl<'r> Reader<'r> {
             Role::Assistant => Speaker::Model,
             Role::System | Role::User | Role::Tool => Speaker::User,
         };
-        let (mut calls, mut is_empty) = (0, true);
+        let (mut calls, mut is_empty, mut is_text_before) = (0, true, false);
         for part in &message.parts {
             let (speaker, part) = match part {
                 conversation::Part::Text(_) | conversation::Part::Refusal(_) => match said(part) {
                     None | Some("") => continue,
                     text => (speaker, Part { text, ..Part::default() }),
                 },
-                // Gemini knows its thoughts by their signatures, which the client has not been given.
-                conversation::Part::Reasoning(_) | conversation::Part::CacheMark(_) => continue,
-                conversation::Part::Media(media) => match encode_media(media) {
+                // Gemini knows its own thoughts by their signatures; others' are nothing to it.
+                conversation::Part::Reasoning(reasoning) => {
+                    if let Some(signature) = signature(reasoning.signature.as_ref()) {
+                        self.reasoning(reasoning, signature, &mut is_text_before);
+                    }
+                    continue;
+                }
+                conversation::Part::CacheMark(_) => continue,
+                conversation::Part::Media(media) => match self.media(media) {
                     Some(part) if message.role != Role::System => (speaker, part),
                     _ => {
                         lacks.content(refused(media));
@@ -182,6 +239,7 @@ impl<'r> Reader<'r> {
                 },
             };
             is_empty = false;
+            is_text_before = part.text.is_some();
             match message.role {
                 Role::System => self.messages.system.push(part),
                 Role::User | Role::Assistant | Role::Tool => self.push(speaker, part),
@@ -200,22 +258,65 @@ impl<'r> Reader<'r> {
         }
     }
 
+    /// What Gemini has signed goes back as it came: thoughts in a part of their own, and a signature alone on the text
+    /// that it came with.
+    fn reasoning(&mut self, reasoning: &'r Reasoning<'r>, signature: &'r str, is_text_before: &mut bool) {
+        let last = self.messages.contents.last_mut().and_then(|content| content.parts.last_mut());
+        match last {
+            Some(text) if reasoning.text.is_empty() && *is_text_before => {
+                text.thought_signature = Some(signature);
+            }
+            _ => {
+                let thought = (!reasoning.text.is_empty()).then_some(true);
+                let text = Some(&*reasoning.text);
+                let thought_signature = Some(signature);
+                self.push(Speaker::Model, Part { text, thought, thought_signature, ..Part::default() });
+            }
+        }
+        *is_text_before = false;
+    }
+
+    fn media(&self, media: &'r Media<'_>) -> Option<Part<'r>> {
+        if let Some(inline_data) = in_place(&media.source) {
+            return Some(Part { inline_data: Some(inline_data), ..Part::default() });
+        }
+        let file_data = match &media.source {
+            MediaSource::Url(url) => self.fetched(url)?,
+            // The only ids are those that a client of Gemini's own dialect gives: addresses at Google.
+            MediaSource::File(id) if id.starts_with(GOOGLE_FILES) => FileData { mime_type: None, file_uri: id },
+            _ => return None,
+        };
+        Some(Part { file_data: Some(file_data), ..Part::default() })
+    }
+
+    /// Gemini fetches what is public on the web itself, by https only; on Vertex AI also what is in Cloud Storage.
+    fn fetched(&self, url: &'r str) -> Option<FileData<'r>> {
+        let (scheme, rest) = url.split_once("://")?;
+        let is_taken = scheme.eq_ignore_ascii_case("https")
+            || (scheme == "gs" && self.model.platform == Platform::Vertex);
+        is_taken.then(|| FileData { mime_type: media_type(rest), file_uri: url })
+    }
+
     /// `position`: the call's among those of its message.
     fn call(&mut self, call: &'r ToolCall<'r>, position: usize, lacks: &Lacks) -> Result<Part<'r>, Failure> {
-        let text = if call.arguments.trim().is_empty() { "{}" } else { &*call.arguments };
-        let args = crate::json::read::<Raw<'_>>(text.as_bytes()).ok();
-        let Some(args) = args.filter(|args| args.get().starts_with('{')) else {
-            return Err(lacks.invalid_value(Field::Arguments(call.at), "has to be a JSON object"));
+        let args = match call.custom {
+            true => Arguments::Custom(CustomArguments { input: &call.arguments }),
+            false => {
+                let text = if call.arguments.trim().is_empty() { "{}" } else { &*call.arguments };
+                let args = crate::json::read::<Raw<'_>>(text.as_bytes()).ok();
+                let args = args.filter(|args| args.get().starts_with('{'));
+                let reason = "has to be a JSON object";
+                Arguments::Object(
+                    args.ok_or_else(|| lacks.invalid_value(Field::Arguments(call.at), reason))?,
+                )
+            }
         };
         self.calls.insert(&call.id, &call.name);
         let is_foreign = position == 0 && self.model.needs_signatures;
         Ok(Part {
             function_call: Some(FunctionCall { id: &call.id, name: &call.name, args }),
             // Gemini signs the first of parallel calls only, and looks for no other signature.
-            thought_signature: call
-                .signature
-                .as_ref()
-                .and_then(|signature| signature.of(Maker::Gemini))
+            thought_signature: signature(call.signature.as_ref())
                 .or(is_foreign.then_some(FOREIGN_CALL_SIGNATURE)),
             ..Part::default()
         })
@@ -230,15 +331,41 @@ impl<'r> Reader<'r> {
             let reason = "has to be the id of an earlier tool call";
             return Err(lacks.invalid_value(Field::ResultCall(result.at), reason));
         };
+        let mut parts = Vec::new();
         for part in &result.parts {
-            if let conversation::Part::Media(media) = part {
-                lacks.content(refused(media));
+            let conversation::Part::Media(media) = part else { continue };
+            match in_place(&media.source).filter(|_| self.model.reads_media_in_results) {
+                Some(inline_data) => parts.push(Medium { inline_data }),
+                None => lacks.content(refused(media)),
             }
         }
-        let response = Output { output: Joined(&result.parts) };
-        let function_response = Some(FunctionResponse { id: &result.call, name, response });
+        let joined = Joined(&result.parts);
+        let response = if result.failed { Output::Error(joined) } else { Output::Output(joined) };
+        let function_response = Some(FunctionResponse { id: &result.call, name, response, parts });
         Ok(Some(Part { function_response, ..Part::default() }))
     }
+}
+
+/// Advice that Gemini has no word for, as it caches what it sees twice by itself: named once.
+fn note_cache_marks(request: &Request<'_>, lacks: &mut Lacks) {
+    let in_tools = request.tools.iter().filter_map(|tool| tool.cache.as_ref());
+    let parts = request.messages.iter().flat_map(|message| &message.parts);
+    let in_messages = parts.filter_map(|part| match part {
+        conversation::Part::CacheMark(mark) => Some(mark),
+        conversation::Part::ToolResult(result) => result.parts.iter().find_map(|part| match part {
+            conversation::Part::CacheMark(mark) => Some(mark),
+            _ => None,
+        }),
+        _ => None,
+    });
+    if let Some(mark) = in_tools.chain(in_messages).next() {
+        lacks.omission(Field::CacheMark(mark.at));
+    }
+}
+
+/// A signature of Gemini's own.
+fn signature<'r>(signature: Option<&'r Signature<'_>>) -> Option<&'r str> {
+    signature.and_then(|signature| signature.of(Maker::Gemini))
 }
 
 /// The words of a part that is words.
@@ -249,32 +376,29 @@ fn said<'r>(part: &'r conversation::Part<'_>) -> Option<&'r str> {
     }
 }
 
-fn encode_media<'r>(media: &'r Media<'_>) -> Option<Part<'r>> {
-    match (media.kind, &media.source) {
-        (_, MediaSource::Base64 { media_type, data, .. }) => {
-            let inline_data = Some(InlineData { mime_type: media_type, data });
-            Some(Part { inline_data, ..Part::default() })
+/// A medium whose bytes are in the request.
+fn in_place<'r>(source: &'r MediaSource<'_>) -> Option<InlineData<'r>> {
+    match source {
+        MediaSource::Base64 { media_type, data, .. } => {
+            Some(InlineData { mime_type: media_type, data: Data::Base64(data) })
         }
-        // Gemini fetches what is public on the web itself, by https only.
-        (MediaKind::Image, MediaSource::Url(url)) => {
-            let (scheme, rest) = url.split_once("://")?;
-            let file_data = Some(FileData { mime_type: image_type(rest), file_uri: url });
-            scheme.eq_ignore_ascii_case("https").then(|| Part { file_data, ..Part::default() })
+        MediaSource::Text { text, .. } => {
+            Some(InlineData { mime_type: "text/plain", data: Data::Text(text) })
         }
-        _ => None,
+        MediaSource::Url(_) | MediaSource::File(_) => None,
     }
 }
 
 /// What it is about a medium that can't be said.
 fn refused(media: &Media<'_>) -> Field<'static> {
     match (media.kind, &media.source) {
-        (MediaKind::Image, MediaSource::Url(_)) => Field::MediaSource(media.at, media.kind),
+        (MediaKind::Image | MediaKind::Video, MediaSource::Url(_)) => Field::MediaSource(media.at, media.kind),
         _ => Field::Media(media.at, media.kind),
     }
 }
 
-/// The type of an image, by the ending of its URL's path. `rest`: the URL without its scheme.
-fn image_type(rest: &str) -> Option<&'static str> {
+/// The type of a medium, by the ending of its URL's path. `rest`: the URL without its scheme.
+pub fn media_type(rest: &str) -> Option<&'static str> {
     let path = rest.split(['?', '#']).next()?.split_once('/')?.1;
     let (_, ending) = path.rsplit_once('.')?;
     let types = [
@@ -285,6 +409,13 @@ fn image_type(rest: &str) -> Option<&'static str> {
         ("gif", "image/gif"),
         ("heic", "image/heic"),
         ("heif", "image/heif"),
+        ("pdf", "application/pdf"),
+        ("txt", "text/plain"),
+        ("mp3", "audio/mp3"),
+        ("wav", "audio/wav"),
+        ("mp4", "video/mp4"),
+        ("webm", "video/webm"),
+        ("mov", "video/mov"),
     ];
     types.iter().find(|(name, _)| ending.eq_ignore_ascii_case(name)).map(|(_, media_type)| *media_type)
 }

@@ -11,36 +11,62 @@ pub struct Model {
     pub gives_several: bool,
     /// Whether it refuses a function call in the history that has no thought signature.
     pub needs_signatures: bool,
+    /// Whether it sees images and documents in the results of functions.
+    pub reads_media_in_results: bool,
+    /// Where it is served.
+    pub platform: Platform,
+}
+
+/// Who serves a model: the bodies are the same but for a few fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// The Gemini Developer API.
+    Developer,
+    /// Google Cloud's Vertex AI.
+    Vertex,
 }
 
 /// How a model takes the wish for more or less thinking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinking {
-    /// A number of tokens. Not every model can do without.
-    Budget { can_be_off: bool },
+    /// A number of tokens, up to `most`. Not every model can do without.
+    Budget { can_be_off: bool, most: u32 },
     /// A word; models that take it never do without.
     Level,
 }
 
 impl Model {
     /// A name that is not known counts as the newest.
-    pub fn named(name: &str) -> Self {
-        let name = name.strip_prefix("models/").unwrap_or(name);
-        let Some((version, variant)) = version(name) else { return Self::since_3(false) };
+    pub fn named(name: &str, platform: Platform) -> Self {
+        // On Vertex AI a name may say whose model it is.
+        let name = name.rsplit_once('/').map_or(name, |(_, name)| name);
+        let Some((version, variant)) = version(name) else { return Self::since_3(false, platform) };
         match version {
             (..3, _) => Self {
-                thinking: Thinking::Budget { can_be_off: variant.starts_with("flash") },
+                thinking: match variant.starts_with("flash") {
+                    true => Thinking::Budget { can_be_off: true, most: 24_576 },
+                    false => Thinking::Budget { can_be_off: false, most: 32_768 },
+                },
                 samples: true,
                 gives_several: true,
                 needs_signatures: false,
+                reads_media_in_results: false,
+                platform,
             },
-            (3, 5) => Self::since_3(!variant.starts_with("flash-lite")),
-            version => Self::since_3(version < (3, 5)),
+            (3, 5) => Self::since_3(!variant.starts_with("flash-lite"), platform),
+            version => Self::since_3(version < (3, 5), platform),
         }
     }
 
-    fn since_3(samples: bool) -> Self {
-        Self { thinking: Thinking::Level, samples, gives_several: false, needs_signatures: true }
+    fn since_3(samples: bool, platform: Platform) -> Self {
+        Self {
+            thinking: Thinking::Level,
+            samples,
+            gives_several: false,
+            needs_signatures: true,
+            reads_media_in_results: true,
+            platform,
+        }
     }
 }
 
@@ -57,7 +83,9 @@ mod tests {
 
     #[test]
     fn families_are_known_by_their_names() {
-        let budget = |can_be_off| Thinking::Budget { can_be_off };
+        let budget = |can_be_off| {
+            Thinking::Budget { can_be_off, most: if can_be_off { 24_576 } else { 32_768 } }
+        };
         for (name, thinking, samples) in [
             ("gemini-2.5-flash", budget(true), true),
             ("gemini-2.5-flash-lite-preview-09-2025", budget(true), true),
@@ -71,10 +99,18 @@ mod tests {
             ("gemini-4-pro", Thinking::Level, false),
             ("gemini-flash-latest", Thinking::Level, false),
             ("tunedModels/mine", Thinking::Level, false),
+            ("publishers/google/models/gemini-2.5-pro", budget(false), true),
         ] {
             let is_old = thinking != Thinking::Level;
-            let expected = Model { thinking, samples, gives_several: is_old, needs_signatures: !is_old };
-            assert_eq!(Model::named(name), expected, "{name}");
+            let expected = Model {
+                thinking,
+                samples,
+                gives_several: is_old,
+                needs_signatures: !is_old,
+                reads_media_in_results: !is_old,
+                platform: Platform::Vertex,
+            };
+            assert_eq!(Model::named(name, Platform::Vertex), expected, "{name}");
         }
     }
 }

@@ -2,49 +2,75 @@
 
 use serde::Serialize;
 
-use crate::conversation::{Effort, Field, Format, Request, Tool, ToolChoice};
-use crate::dialect::{Encoded, Lacks, Wanted};
+use crate::conversation::{self, Effort, Field, Format, Request, Tool, ToolChoice};
+use crate::dialect::{Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::{Raw, Text};
 
 use super::message::{Content, Messages, Part};
-use super::model::{Model, Thinking};
+use super::model::{Model, Platform, Thinking};
 
 /// The most texts that `stopSequences` takes, by the API's reference.
 const MAX_STOP_SEQUENCES: usize = 5;
 
-/// Writes a request's body. What Gemini has nothing for is noted in `lacks`.
+/// Writes the body of a request for an answer. What Gemini has nothing for is noted in `lacks`.
 ///
 /// An error is the client's: a tool's result without its call, arguments that are no JSON object, nothing said.
 pub fn encode_request(
     request: &Request<'_>,
     wanted: Wanted<'_>,
+    platform: Platform,
     lacks: &mut Lacks,
-) -> Result<Encoded, Failure> {
-    let body = write_body(request, wanted, lacks)?;
-    let body =
-        serde_json::to_vec(&body).map_err(|_| Failure::operator("The request could not be written."))?;
-    Ok(Encoded { path: super::path(wanted.model, request.stream), body, headers: &[] })
+) -> Result<Vec<u8>, Failure> {
+    write(&body(request, wanted, platform, lacks)?)
+}
+
+/// Writes the body of a request for the number of tokens; what is lacking is noted as for an answer.
+pub fn encode_count(
+    request: &Request<'_>,
+    wanted: Wanted<'_>,
+    platform: Platform,
+    lacks: &mut Lacks,
+) -> Result<Vec<u8>, Failure> {
+    let mut body = body(request, wanted, platform, lacks)?;
+    if platform == Platform::Vertex {
+        // There the request for a count has fields of its own for what counts, and no others.
+        (body.tool_config, body.generation_config, body.service_tier) = (None, None, None);
+        return write(&body);
+    }
+    body.model = Some(super::resource(wanted.model));
+    write(&CountRequest { generate_content_request: body })
 }
 
 /// Finds out what a request lacks, without writing it.
-pub fn check_request(request: &Request<'_>, wanted: Wanted<'_>, lacks: &mut Lacks) -> Result<(), Failure> {
-    write_body(request, wanted, lacks).map(drop)
+pub fn check_request(
+    request: &Request<'_>,
+    wanted: Wanted<'_>,
+    platform: Platform,
+    lacks: &mut Lacks,
+) -> Result<(), Failure> {
+    body(request, wanted, platform, lacks).map(drop)
 }
 
-fn write_body<'r>(
+pub fn write(body: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(body).map_err(|_| Failure::operator("The request could not be written."))
+}
+
+fn body<'r>(
     request: &'r Request<'_>,
     wanted: Wanted<'_>,
+    platform: Platform,
     lacks: &mut Lacks,
 ) -> Result<Body<'r>, Failure> {
-    let model = Model::named(wanted.model);
+    let model = Model::named(wanted.model, platform);
     note_lacks(request, lacks);
     let messages = Messages::read(request, model, lacks)?;
     let generation = generation(request, wanted, model, lacks);
     Ok(Body {
+        model: None,
         system_instruction: (!messages.system.is_empty()).then_some(Instruction { parts: messages.system }),
         contents: messages.contents,
-        tools: (!request.tools.is_empty()).then(|| [tools(request)]),
+        tools: (!request.tools.is_empty()).then(|| [tools(request, lacks)]),
         tool_config: tool_config(request, lacks)?
             .map(|function_calling_config| ToolConfig { function_calling_config }),
         generation_config: (!generation.is_empty()).then_some(generation),
@@ -54,7 +80,16 @@ fn write_body<'r>(
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct CountRequest<'r> {
+    generate_content_request: Body<'r>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Body<'r> {
+    /// Where the path alone doesn't say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     system_instruction: Option<Instruction<'r>>,
     contents: Vec<Content<'r>>,
@@ -86,7 +121,34 @@ struct FunctionDeclaration<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameters_json_schema: Option<Raw<'r>>,
+    parameters_json_schema: Option<Schema<'r>>,
+}
+
+/// What a function takes.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Schema<'r> {
+    Own(Raw<'r>),
+    /// That of a function which stands for a custom tool.
+    Custom(CustomSchema),
+}
+
+/// An object with one text, [`Tool::CUSTOM_INPUT`].
+#[derive(Serialize)]
+struct CustomSchema {
+    r#type: &'static str,
+    properties: CustomProperties,
+    required: [&'static str; 1],
+}
+
+#[derive(Serialize)]
+struct CustomProperties {
+    input: StringSchema,
+}
+
+#[derive(Serialize)]
+struct StringSchema {
+    r#type: &'static str,
 }
 
 #[derive(Serialize)]
@@ -117,6 +179,8 @@ struct GenerationConfig<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     presence_penalty: Option<f64>,
@@ -140,7 +204,7 @@ struct ThinkingConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     include_thoughts: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    thinking_budget: Option<u32>,
+    thinking_budget: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking_level: Option<&'static str>,
 }
@@ -156,6 +220,7 @@ impl GenerationConfig<'_> {
                 max_output_tokens: None,
                 temperature: None,
                 top_p: None,
+                top_k: None,
                 seed: None,
                 presence_penalty: None,
                 frequency_penalty: None,
@@ -203,6 +268,7 @@ fn generation<'r>(
         max_output_tokens: request.max_tokens.or(wanted.default_max_tokens.map(u64::from)),
         temperature: sent(asks(request.temperature, 1.0), model.samples, Field::Temperature, lacks),
         top_p: sent(asks(request.top_p, 1.0), model.samples, Field::TopP, lacks),
+        top_k: sent(request.top_k, model.samples, Field::TopK, lacks),
         seed: request.seed.and_then(|seed| narrow(seed, lacks)),
         presence_penalty: sent(
             penalty(request.presence_penalty),
@@ -220,7 +286,7 @@ fn generation<'r>(
         logprobs: top_logprobs.filter(|_| request.logprobs),
         response_mime_type,
         response_json_schema,
-        thinking_config: request.effort.and_then(|effort| thinking_config(effort, model.thinking, lacks)),
+        thinking_config: thinking_config(request, model.thinking, lacks),
     }
 }
 
@@ -249,33 +315,83 @@ fn narrow(seed: i128, lacks: &mut Lacks) -> Option<i32> {
     seed
 }
 
-/// The budgets and levels are Google's own for its OpenAI-compatible endpoint.
-fn thinking_config(effort: Effort, thinking: Thinking, lacks: &mut Lacks) -> Option<ThinkingConfig> {
-    let config = |thinking_budget, thinking_level| {
-        Some(ThinkingConfig { include_thoughts: Some(true), thinking_budget, thinking_level })
-    };
-    match (thinking, effort) {
-        (Thinking::Budget { can_be_off: true }, Effort::None) => {
-            Some(ThinkingConfig { include_thoughts: None, thinking_budget: Some(0), thinking_level: None })
-        }
-        (Thinking::Budget { can_be_off: false } | Thinking::Level, Effort::None) => {
-            lacks.parameter(Field::Effort);
+/// How to think, in the words that the model takes.
+fn thinking_config(request: &Request<'_>, takes: Thinking, lacks: &mut Lacks) -> Option<ThinkingConfig> {
+    use conversation::Thinking as Asked;
+    let nothing = ThinkingConfig { include_thoughts: None, thinking_budget: None, thinking_level: None };
+    // Who asks for thinking wants to see it, unless he says that he doesn't.
+    let shown = ThinkingConfig { include_thoughts: request.show_thinking.unwrap_or(true).then_some(true), ..nothing };
+    let is_off = |field: Field<'static>, lacks: &mut Lacks| match takes {
+        Thinking::Budget { can_be_off: true, .. } => Some(ThinkingConfig { thinking_budget: Some(0), ..nothing }),
+        Thinking::Budget { .. } | Thinking::Level => {
+            lacks.parameter(field);
             None
         }
-        (Thinking::Budget { .. }, Effort::Minimal | Effort::Low) => config(Some(1024), None),
-        (Thinking::Budget { .. }, Effort::Medium) => config(Some(8192), None),
-        (Thinking::Budget { .. }, Effort::High | Effort::XHigh | Effort::Max) => config(Some(24576), None),
-        (Thinking::Level, Effort::Minimal | Effort::Low) => config(None, Some("LOW")),
-        (Thinking::Level, Effort::Medium) => config(None, Some("MEDIUM")),
-        (Thinking::Level, Effort::High | Effort::XHigh | Effort::Max) => config(None, Some("HIGH")),
+    };
+    match (takes, request.thinking, request.effort) {
+        (_, Some(Asked::Off), _) => is_off(Field::Thinking, lacks),
+        (_, _, Some(Effort::None)) => is_off(Field::Effort, lacks),
+        // At most so many tokens, and no model takes more than its own most.
+        (Thinking::Budget { most, .. }, Some(Asked::Budget(budget)), _) => {
+            Some(ThinkingConfig { thinking_budget: Some(budget.min(most.into()) as i64), ..shown })
+        }
+        (Thinking::Budget { .. }, _, Some(effort)) => {
+            Some(ThinkingConfig { thinking_budget: Some(budget(effort)), ..shown })
+        }
+        // -1: as the model sees fit.
+        (Thinking::Budget { .. }, Some(Asked::Adaptive), None) => {
+            Some(ThinkingConfig { thinking_budget: Some(-1), ..shown })
+        }
+        (Thinking::Level, _, Some(effort)) => Some(ThinkingConfig { thinking_level: Some(level(effort)), ..shown }),
+        (Thinking::Level, Some(Asked::Budget(budget)), None) => {
+            let effort = match budget {
+                ..4096 => Effort::Low,
+                ..16384 => Effort::Medium,
+                _ => Effort::High,
+            };
+            Some(ThinkingConfig { thinking_level: Some(level(effort)), ..shown })
+        }
+        (Thinking::Level, Some(Asked::Adaptive), None) => shown.include_thoughts.map(|_| shown),
+        (_, None, None) => {
+            (request.show_thinking == Some(true)).then_some(ThinkingConfig { include_thoughts: Some(true), ..nothing })
+        }
     }
 }
 
-fn tools<'r>(request: &'r Request<'r>) -> Tools<'r> {
+/// Google's own budgets for its OpenAI-compatible endpoint.
+fn budget(effort: Effort) -> i64 {
+    match effort {
+        Effort::None => 0,
+        Effort::Minimal | Effort::Low => 1024,
+        Effort::Medium => 8192,
+        Effort::High | Effort::XHigh | Effort::Max => 24_576,
+    }
+}
+
+/// Google's own levels for its OpenAI-compatible endpoint: no other is taken by every model.
+fn level(effort: Effort) -> &'static str {
+    match effort {
+        Effort::None | Effort::Minimal | Effort::Low => "LOW",
+        Effort::Medium => "MEDIUM",
+        Effort::High | Effort::XHigh | Effort::Max => "HIGH",
+    }
+}
+
+fn tools<'r>(request: &'r Request<'r>, lacks: &mut Lacks) -> Tools<'r> {
     let declaration = |tool: &'r Tool<'r>| FunctionDeclaration {
         name: &tool.name,
         description: tool.description.as_deref(),
-        parameters_json_schema: tool.parameters.filter(|schema| !is_empty_object(*schema)),
+        parameters_json_schema: match &tool.custom {
+            Some(custom) => {
+                if custom.format.is_some() {
+                    lacks.omission(Field::ToolFormat(tool.at));
+                }
+                let properties = CustomProperties { input: StringSchema { r#type: "string" } };
+                let required = [Tool::CUSTOM_INPUT];
+                Some(Schema::Custom(CustomSchema { r#type: "object", properties, required }))
+            }
+            None => tool.parameters.filter(|schema| !is_empty_object(*schema)).map(Schema::Own),
+        },
     };
     Tools { function_declarations: request.tools.iter().map(declaration).collect() }
 }
@@ -329,6 +445,9 @@ fn note_lacks(request: &Request<'_>, lacks: &mut Lacks) {
     lacks.others(&request.others);
     if request.parallel_tool_calls == Some(false) {
         lacks.parameter(Field::ParallelToolCalls);
+    }
+    if request.verbosity.as_ref().is_some_and(|verbosity| &**verbosity != "medium") {
+        lacks.parameter(Field::Verbosity);
     }
     for (name, value) in [(Field::User, &request.user), (Field::SafetyIdentifier, &request.safety_identifier)]
     {

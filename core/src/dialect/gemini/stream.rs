@@ -2,8 +2,9 @@
 
 use crate::conversation::{Event, Finish};
 use crate::failure::Failure;
+use crate::json::Text;
 
-use super::answer::read_call;
+use super::answer::{read_call, signature};
 use super::failure::misplaced;
 use super::wire::{self, Candidate, Part, PromptFeedback, UsageMetadata};
 
@@ -115,8 +116,12 @@ impl StreamReader {
             let is_text = is_text(&part);
             let text = part.text.unwrap_or_default();
             match is_text {
+                _ if text.is_empty() => {}
                 true => emit(Event::Text { choice, text }),
                 false => emit(Event::Reasoning { choice, text }),
+            }
+            if let Some(signature) = signature(part.thought_signature) {
+                emit(Event::Signature { choice, signature });
             }
         }
         if let Some(tokens) = tokens {
@@ -167,14 +172,16 @@ fn progress(choices: &mut Vec<Progress>, index: u32) -> Result<&mut Progress, Fa
     choices.get_mut(position).filter(|_| position < MAX_CHOICES).ok_or_else(malformed)
 }
 
-/// Text or a call; other parts, and those that hold a signature only, have no place in a stream of ours.
+/// Text, a call or a signature; other parts have no place in a stream of ours.
 fn says_something(part: &Part<'_>) -> bool {
-    part.function_call.is_some() || part.text.as_ref().is_some_and(|text| !text.is_empty())
+    let has = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.is_empty());
+    part.function_call.is_some() || has(&part.text) || has(&part.thought_signature)
 }
 
 /// Of a part that says something: whether it is the answer's own words.
 fn is_text(part: &Part<'_>) -> bool {
-    part.function_call.is_none() && part.thought != Some(true)
+    let has_text = part.text.as_ref().is_some_and(|text| !text.is_empty());
+    has_text && part.function_call.is_none() && part.thought != Some(true)
 }
 
 fn malformed() -> Failure {

@@ -23,12 +23,14 @@ fn line(event: Event<'_>) -> String {
         Event::Refusal { choice, text } => format!("{choice} refusal {text}"),
         Event::Reasoning { choice, text } => format!("{choice} reasoning {text}"),
         Event::ToolCall { choice, call, tool } => {
-            let signature = tool.signature.unwrap_or_default();
+            let signature = tool.signature.map(|signature| signature.value).unwrap_or_default();
             format!("{choice} call {call} {} {} {} {signature}", tool.id, tool.name, tool.arguments)
         }
+        Event::Signature { choice, signature } => format!("{choice} signature {}", signature.value),
+        Event::HiddenReasoning { choice, .. } => format!("{choice} hidden"),
         Event::Arguments { choice, call, json } => format!("{choice} arguments {call} {json}"),
         Event::Logprobs { choice, tokens } => format!("{choice} logprobs {}", tokens.len()),
-        Event::Finish { choice, finish } => format!("{choice} {finish:?}"),
+        Event::Finish { choice, finish, .. } => format!("{choice} {finish:?}"),
         Event::Usage(usage) => format!("usage {} {} {}", usage.input, usage.output, usage.reasoning),
         Event::Error(failure) => format!("error {} {}", failure.status, failure.code.unwrap_or_default()),
         Event::End => "end".to_owned(),
@@ -56,6 +58,7 @@ fn an_answer_with_thoughts_and_calls() {
         r#"0 call 0 call_r_0 f {"a":1} s"#,
         "0 call 1 x g {} ",
         "usage 5 16 7",
+        "0 signature s2",
         "0 ToolCalls",
         "end",
     ];

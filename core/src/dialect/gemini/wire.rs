@@ -1,6 +1,6 @@
 //! What Gemini answers, as far as it is read: `GenerateContentResponse`, and the error in its place.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::conversation::{Finish, TokenChance, TokenLogprob};
 use crate::dialect::provider_failure;
@@ -114,6 +114,36 @@ pub struct UsageMetadata {
     candidates_token_count: Option<u64>,
     thoughts_token_count: Option<u64>,
     tool_use_prompt_token_count: Option<u64>,
+    #[serde(default, deserialize_with = "modalities")]
+    prompt_tokens_details: Option<Modalities>,
+    #[serde(default, deserialize_with = "modalities")]
+    candidates_tokens_details: Option<Modalities>,
+}
+
+/// Of counted tokens, those that are not of text.
+#[derive(Clone, Copy, Debug, Default)]
+struct Modalities {
+    audio: u64,
+    image: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ModalityCount<'a> {
+    #[serde(borrow)]
+    modality: Option<Text<'a>>,
+    token_count: Option<u64>,
+}
+
+fn modalities<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Modalities>, D::Error> {
+    let counts = Option::<Vec<ModalityCount<'de>>>::deserialize(deserializer)?;
+    Ok(counts.map(|counts| {
+        let of = |modality: &str| {
+            let counts = counts.iter().filter(|count| count.modality.as_deref() == Some(modality));
+            counts.filter_map(|count| count.token_count).fold(0, u64::saturating_add)
+        };
+        Modalities { audio: of("AUDIO"), image: of("IMAGE") }
+    }))
 }
 
 /// `google.rpc.Status`.
@@ -214,6 +244,8 @@ impl UsageMetadata {
             tool_use_prompt_token_count: later
                 .tool_use_prompt_token_count
                 .or(self.tool_use_prompt_token_count),
+            prompt_tokens_details: later.prompt_tokens_details.or(self.prompt_tokens_details),
+            candidates_tokens_details: later.candidates_tokens_details.or(self.candidates_tokens_details),
         }
     }
 }
@@ -222,12 +254,19 @@ impl From<UsageMetadata> for Usage {
     /// Gemini's prompt has the cached tokens in it, its candidates don't have the thoughts.
     fn from(usage: UsageMetadata) -> Self {
         let sum = |a: Option<u64>, b: Option<u64>| a.unwrap_or(0).saturating_add(b.unwrap_or(0));
+        let (prompt, answer) = (
+            usage.prompt_tokens_details.unwrap_or_default(),
+            usage.candidates_tokens_details.unwrap_or_default(),
+        );
         Self {
             input: sum(usage.prompt_token_count, usage.tool_use_prompt_token_count),
             cached_input: usage.cached_content_token_count.unwrap_or(0),
-            cache_write: 0,
             output: sum(usage.candidates_token_count, usage.thoughts_token_count),
             reasoning: usage.thoughts_token_count.unwrap_or(0),
+            audio_input: prompt.audio,
+            image_input: prompt.image,
+            audio_output: answer.audio,
+            image_output: answer.image,
             ..Self::default()
         }
     }

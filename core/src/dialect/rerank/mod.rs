@@ -1,39 +1,30 @@
 //! Rankings as clients ask for them, in the shapes of Cohere and of Jina.
+//!
+//! Taken from the types of Cohere's official SDK (`cohere` 7.3.1 on PyPI), from Jina's API reference (api.jina.ai) and from
+//! what vLLM serves under both paths.
+
+mod answer;
+mod request;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use answer::{
+    encode_cohere, encode_cohere_failure, encode_jina, encode_jina_failure,
+};
+pub(crate) use request::{decode_cohere, decode_jina, echo};
 
 use crate::conversation::Field;
-use crate::dialect::Asked;
-use crate::failure::Failure;
-use crate::rerank::{Answer, Request};
 
-pub(crate) fn decode_cohere(_: &[u8]) -> Result<Request<'_>, Failure> {
-    Err(Failure::operator("not there yet"))
-}
-
-pub(crate) fn decode_jina(_: &[u8]) -> Result<Request<'_>, Failure> {
-    Err(Failure::operator("not there yet"))
-}
-
+/// The name of a field, as a path from the body's root; the two shapes agree on them.
 pub(crate) fn name(field: Field<'_>) -> String {
-    format!("{field:?}")
-}
-
-/// What of the request stands in the answer too: the documents, if the client wants them back.
-pub(crate) fn echo(_: &[u8]) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(crate) fn encode_cohere(_: &Answer<'_>, _: &Asked) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(crate) fn encode_jina(_: &Answer<'_>, _: &Asked) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(crate) fn encode_cohere_failure(_: &Failure) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(crate) fn encode_jina_failure(_: &Failure) -> Vec<u8> {
-    Vec::new()
+    let fixed = match field {
+        Field::Model => "model",
+        Field::Query => "query",
+        Field::Documents => "documents",
+        Field::TopN => "top_n",
+        Field::Path(path) => path,
+        // Only requests of other kinds have these.
+        other => return super::openai::name(other),
+    };
+    fixed.to_owned()
 }

@@ -2,15 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::conversation::{Answer, Choice, Finish, Maker, Part, TokenChance, TokenLogprob, ToolCall};
-use crate::dialect::provider_failure;
-use crate::failure::Failure;
+use crate::conversation::{Answer, Choice, Finish, Maker, Part, TokenChance, TokenLogprob, Tool, ToolCall};
+use crate::dialect::Asked;
 use crate::json::{self, Text, object};
 use crate::usage::Usage;
-
-use crate::dialect::openai::failure::WireError;
 
 #[derive(Serialize)]
 struct Completion<'a> {
@@ -46,7 +43,10 @@ struct CompletionMessage<'a> {
 struct CompletionToolCall<'a> {
     id: &'a str,
     r#type: &'static str,
-    function: CompletionFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<CompletionFunction<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom: Option<CompletionCustom<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extra_content: Option<ExtraContent<'a>>,
 }
@@ -57,6 +57,12 @@ struct CompletionFunction<'a> {
     arguments: &'a str,
 }
 
+#[derive(Serialize)]
+struct CompletionCustom<'a> {
+    name: &'a str,
+    input: Cow<'a, str>,
+}
+
 /// What Google's own OpenAI-compatible endpoint adds to a tool call.
 #[derive(Serialize)]
 pub(super) struct ExtraContent<'a> {
@@ -65,7 +71,7 @@ pub(super) struct ExtraContent<'a> {
 
 #[derive(Serialize)]
 struct GoogleContent<'a> {
-    thought_signature: &'a str,
+    thought_signature: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -100,31 +106,37 @@ pub(super) struct CompletionUsage {
 
 #[derive(Serialize)]
 struct PromptDetails {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_tokens: Option<u64>,
     cached_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_write_tokens: Option<u64>,
 }
 
 #[derive(Serialize)]
 struct CompletionDetails {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_tokens: Option<u64>,
     reasoning_tokens: u64,
 }
 
 /// Writes a whole answer. `now`: seconds since the Unix epoch.
-pub(crate) fn encode_answer(answer: &Answer<'_>, now: u64) -> Vec<u8> {
+pub(crate) fn encode_answer(answer: &Answer<'_>, asked: &Asked, now: u64) -> Vec<u8> {
     let completion = Completion {
         id: answer.id.as_deref().unwrap_or_default(),
         object: "chat.completion",
         created: now,
         model: answer.model.as_deref().unwrap_or_default(),
-        choices: answer.choices.iter().map(choice).collect(),
+        choices: answer.choices.iter().map(|choice| write_choice(choice, asked)).collect(),
         usage: answer.usage.map(CompletionUsage::from),
     };
     // Text and numbers always serialise.
     serde_json::to_vec(&completion).unwrap_or_default()
 }
 
-fn choice<'a>(choice: &'a Choice<'a>) -> CompletionChoice<'a> {
+fn write_choice<'a>(choice: &'a Choice<'a>, asked: &Asked) -> CompletionChoice<'a> {
     let mut message = CompletionMessage {
         role: "assistant",
         content: None,
@@ -138,7 +150,7 @@ fn choice<'a>(choice: &'a Choice<'a>) -> CompletionChoice<'a> {
             Part::Refusal(text) => append(&mut message.refusal, text),
             Part::Reasoning(reasoning) if reasoning.text.is_empty() => {}
             Part::Reasoning(reasoning) => append(&mut message.reasoning_content, &reasoning.text),
-            Part::ToolCall(call) => message.tool_calls.push(tool_call(call)),
+            Part::ToolCall(call) => message.tool_calls.push(tool_call(call, asked)),
             // Neither a model's answer nor this dialect's message has these.
             Part::Media(_) | Part::ToolResult(_) | Part::CacheMark(_) => {}
         }
@@ -153,8 +165,29 @@ fn choice<'a>(choice: &'a Choice<'a>) -> CompletionChoice<'a> {
 
 /// The one signature that chat completions have a place for.
 pub(super) fn extra_content<'a>(call: &'a ToolCall<'_>) -> Option<ExtraContent<'a>> {
-    let signature = call.signature.as_ref().and_then(|signature| signature.of(Maker::Gemini));
-    signature.map(ExtraContent::from)
+    let thought_signature = call.signature.as_ref()?.write(Maker::Gemini);
+    Some(ExtraContent { google: GoogleContent { thought_signature } })
+}
+
+/// Whether the client has a custom tool of this name.
+pub(super) fn is_custom(asked: &Asked, name: &str) -> bool {
+    asked.custom_tools.iter().any(|tool| tool == name)
+}
+
+/// The text for a custom tool that the provider was offered a function for: that of the function's one argument, or
+/// whatever the model wrote in its place.
+pub(super) fn custom_input(arguments: &str) -> Cow<'_, str> {
+    object! {
+        struct Arguments<'a> {
+            "input" => input: Text<'a>,
+            ..
+        }
+    }
+    debug_assert_eq!(Tool::CUSTOM_INPUT, "input");
+    match json::read::<Arguments<'_>>(arguments.as_bytes()) {
+        Ok(Arguments { input: Some(input) }) => input.0,
+        _ => Cow::Borrowed(arguments),
+    }
 }
 
 /// Borrows a single text; only several are joined.
@@ -165,12 +198,21 @@ fn append<'a>(joined: &mut Option<Cow<'a, str>>, text: &'a str) {
     }
 }
 
-fn tool_call<'a>(call: &'a ToolCall<'a>) -> CompletionToolCall<'a> {
-    CompletionToolCall {
-        id: &call.id,
-        r#type: "function",
-        function: CompletionFunction { name: &call.name, arguments: &call.arguments },
-        extra_content: extra_content(call),
+fn tool_call<'a>(call: &'a ToolCall<'a>, asked: &Asked) -> CompletionToolCall<'a> {
+    let (id, name, extra_content) = (&*call.id, &*call.name, extra_content(call));
+    let input = match call.custom {
+        true => Some(Cow::Borrowed(&*call.arguments)),
+        false => is_custom(asked, name).then(|| custom_input(&call.arguments)),
+    };
+    match input {
+        Some(input) => {
+            let custom = Some(CompletionCustom { name, input });
+            CompletionToolCall { id, r#type: "custom", function: None, custom, extra_content }
+        }
+        None => {
+            let function = Some(CompletionFunction { name, arguments: &call.arguments });
+            CompletionToolCall { id, r#type: "function", function, custom: None, extra_content }
+        }
     }
 }
 
@@ -180,12 +222,6 @@ pub(super) fn finish_reason(finish: Finish) -> &'static str {
         Finish::Length => "length",
         Finish::ToolCalls => "tool_calls",
         Finish::ContentFilter => "content_filter",
-    }
-}
-
-impl<'a> From<&'a str> for ExtraContent<'a> {
-    fn from(thought_signature: &'a str) -> Self {
-        Self { google: GoogleContent { thought_signature } }
     }
 }
 
@@ -207,82 +243,21 @@ impl<'a> From<&'a TokenChance<'a>> for Logprob<'a> {
 
 impl From<Usage> for CompletionUsage {
     fn from(usage: Usage) -> Self {
+        let some = |count| Some(count).filter(|count| *count > 0);
         Self {
             prompt_tokens: usage.input,
             completion_tokens: usage.output,
             total_tokens: usage.input.saturating_add(usage.output),
             prompt_tokens_details: PromptDetails {
+                audio_tokens: some(usage.audio_input),
                 cached_tokens: usage.cached_input,
-                cache_write_tokens: (usage.cache_write > 0).then_some(usage.cache_write),
+                image_tokens: some(usage.image_input),
+                cache_write_tokens: some(usage.cache_write),
             },
-            completion_tokens_details: CompletionDetails { reasoning_tokens: usage.reasoning },
-        }
-    }
-}
-
-object! {
-    /// As much of a whole answer as the gateway needs of it when its bytes pass as they are.
-    struct WireCompletion<'a> {
-        "id" => id: Text<'a>,
-        "model" => model: Text<'a>,
-        "usage" => usage: WireUsage,
-        "error" => error: WireError<'a>,
-        ..
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(in crate::dialect::openai) struct WireUsage {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    prompt_tokens_details: Option<WirePromptDetails>,
-    completion_tokens_details: Option<WireCompletionDetails>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WirePromptDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WireCompletionDetails {
-    reasoning_tokens: Option<u64>,
-}
-
-/// Reads of a whole answer what the gateway itself needs; its choices stay in the bytes that pass.
-pub(in crate::dialect::openai) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let completion: WireCompletion<'_> =
-        json::read(body).map_err(|_| Failure::malformed("The provider's answer could not be read."))?;
-    if let Some(error) = completion.error {
-        return Err(provider_failure(500, error.message.as_deref()));
-    }
-    Ok(Answer {
-        id: completion.id,
-        model: completion.model,
-        choices: Vec::new(),
-        usage: completion.usage.map(Usage::from),
-    })
-}
-
-impl From<WireUsage> for Usage {
-    fn from(usage: WireUsage) -> Self {
-        let (cached, written) = usage
-            .prompt_tokens_details
-            .map_or((None, None), |details| (details.cached_tokens, details.cache_write_tokens));
-        Self {
-            input: usage.prompt_tokens.unwrap_or(0),
-            cached_input: cached.unwrap_or(0),
-            cache_write: written.unwrap_or(0),
-            output: usage.completion_tokens.unwrap_or(0),
-            reasoning: usage
-                .completion_tokens_details
-                .and_then(|details| details.reasoning_tokens)
-                .unwrap_or(0),
-            ..Self::default()
+            completion_tokens_details: CompletionDetails {
+                audio_tokens: some(usage.audio_output),
+                reasoning_tokens: usage.reasoning,
+            },
         }
     }
 }

@@ -9,7 +9,7 @@ mod wire;
 
 pub use stream::ChatEncoder;
 
-pub(super) use answer::{WireUsage, decode_answer};
+pub(in crate::dialect::openai) use super::provider::WireUsage;
 
 pub(crate) use answer::encode_answer;
 pub(crate) use name::name;

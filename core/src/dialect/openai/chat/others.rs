@@ -41,7 +41,6 @@ fn asks_for_nothing(parent: &str, name: &str, value: &str) -> bool {
         // What the official SDKs' own message objects carry along when they are sent back.
         (parent, "parsed" | "parsed_arguments" | "index") if parent.starts_with("messages") => true,
         ("", "store") | ("stream_options", "include_obfuscation") => value == "false",
-        ("", "verbosity") => value == r#""medium""#,
         ("", "function_call") => matches!(value, r#""auto""# | r#""none""#),
         ("", "modalities") => value.split_ascii_whitespace().collect::<String>() == r#"["text"]"#,
         _ => false,

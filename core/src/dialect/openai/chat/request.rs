@@ -1,7 +1,7 @@
 //! Reads a Chat Completions request into the canonical conversation.
 
 use crate::conversation::{
-    Effort, Format, JsonSchema, Maker, Media, MediaKind, MediaSource, Message, Part, Place, Reasoning,
+    CacheMark, CustomTool, Effort, Format, JsonSchema, Maker, Media, MediaKind, MediaSource, Message, Part, Place, Reasoning,
     Request, Role, Signature, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use crate::dialect::malformed;
@@ -10,7 +10,7 @@ use crate::json::{self, Raw, Text, TextOr};
 
 use super::others::Others;
 use super::wire::{
-    ChatMessage, ChatPart, ChatRequest, ChatTool, ChatToolCall, ChatToolChoice, ResponseFormat,
+    CacheBreakpoint, ChatMessage, ChatPart, ChatRequest, ChatTool, ChatToolCall, ChatToolChoice, ResponseFormat,
 };
 
 /// Reads a request's body; a failure names the parameter that is wrong.
@@ -91,7 +91,7 @@ pub(crate) fn decode_request(body: &[u8]) -> Result<Request<'_>, Failure> {
         effort,
         thinking: None,
         show_thinking: None,
-        verbosity: None,
+        verbosity: wire.verbosity,
         user: wire.user,
         safety_identifier: wire.safety_identifier,
         service_tier: wire.service_tier,
@@ -139,7 +139,7 @@ fn read_message<'a>(
         Some(TextOr::Other(items)) => {
             for (position, item) in items.into_iter().enumerate() {
                 let place = Place::part(index, position);
-                parts.extend(read_part(place, format!("{path}.content[{position}]"), item, others)?);
+                parts.append(&mut read_part(place, format!("{path}.content[{position}]"), item, others)?);
             }
         }
     }
@@ -162,10 +162,35 @@ fn read_message<'a>(
 fn read_part<'a>(
     at: Place,
     path: String,
+    mut part: ChatPart<'a>,
+    others: &mut Others,
+) -> Result<Vec<Part<'a>>, Failure> {
+    others.add(&path, std::mem::take(&mut part.others));
+    let cache = part.cache.take();
+    let mark = cache.map(|cache| read_mark(at, &path, cache, others));
+    let said = read_said(at, &path, part, others)?;
+    Ok(said.into_iter().chain(mark).collect())
+}
+
+/// How long is a word of OpenAI's own, which no other vendor has.
+fn read_mark<'a>(at: Place, path: &str, cache: CacheBreakpoint<'a>, others: &mut Others) -> Part<'a> {
+    let path = format!("{path}.prompt_cache_breakpoint");
+    others.add(&path, cache.others);
+    if cache.ttl.is_some_and(|ttl| &*ttl != "30m") {
+        others.note(format!("{path}.ttl"), false);
+    }
+    if cache.mode.is_some_and(|mode| &*mode != "explicit") {
+        others.note(format!("{path}.mode"), false);
+    }
+    Part::CacheMark(CacheMark { ttl: None, at })
+}
+
+fn read_said<'a>(
+    at: Place,
+    path: &str,
     part: ChatPart<'a>,
     others: &mut Others,
 ) -> Result<Option<Part<'a>>, Failure> {
-    others.add(&path, part.others);
     let kind = part.kind.ok_or_else(|| missing(&format!("{path}.type")))?;
     let field = |name: &str| format!("{path}.{name}");
     let (kind, source) = match &*kind {
@@ -249,9 +274,13 @@ fn read_tool_call<'a>(
     call: ChatToolCall<'a>,
     others: &mut Others,
 ) -> Result<Option<Part<'a>>, Failure> {
-    if call.kind.is_some_and(|kind| &*kind != "function") {
-        others.note(format!("{path}.type"), true);
-        return Ok(None);
+    match call.kind.as_deref() {
+        None | Some("function") => {}
+        Some("custom") => return read_custom_call(at, path, call, others).map(Some),
+        Some(_) => {
+            others.note(format!("{path}.type"), true);
+            return Ok(None);
+        }
     }
     others.add(&path, call.others);
     let function = call.function.ok_or_else(|| missing(&format!("{path}.function")))?;
@@ -261,7 +290,7 @@ fn read_tool_call<'a>(
         others.add(&format!("{path}.extra_content"), extra.others);
         if let Some(google) = extra.google {
             others.add(&format!("{path}.extra_content.google"), google.others);
-            signature = google.thought_signature.map(|value| Signature { maker: Maker::Gemini, value });
+            signature = google.thought_signature.map(|text| Signature::read(text, Maker::Gemini));
         }
     }
     Ok(Some(Part::ToolCall(ToolCall {
@@ -274,14 +303,47 @@ fn read_tool_call<'a>(
     })))
 }
 
+fn read_custom_call<'a>(
+    at: Place,
+    path: String,
+    call: ChatToolCall<'a>,
+    others: &mut Others,
+) -> Result<Part<'a>, Failure> {
+    others.add(&path, call.others);
+    let custom = call.custom.ok_or_else(|| missing(&format!("{path}.custom")))?;
+    others.add(&format!("{path}.custom"), custom.others);
+    Ok(Part::ToolCall(ToolCall {
+        id: call.id.ok_or_else(|| missing(&format!("{path}.id")))?,
+        name: custom.name.ok_or_else(|| missing(&format!("{path}.custom.name")))?,
+        arguments: custom.input.unwrap_or_default(),
+        custom: true,
+        signature: None,
+        at,
+    }))
+}
+
 fn read_tool<'a>(index: usize, tool: ChatTool<'a>, others: &mut Others) -> Result<Option<Tool<'a>>, Failure> {
     let path = format!("tools[{index}]");
     let kind = tool.kind.ok_or_else(|| missing(&format!("{path}.type")))?;
-    if &*kind != "function" {
-        others.note(format!("{path}.type"), true);
-        return Ok(None);
-    }
     others.add(&path, tool.others);
+    match &*kind {
+        "function" => {}
+        "custom" => {
+            let custom = tool.custom.ok_or_else(|| missing(&format!("{path}.custom")))?;
+            others.add(&format!("{path}.custom"), custom.others);
+            return Ok(Some(Tool {
+                name: custom.name.ok_or_else(|| missing(&format!("{path}.custom.name")))?,
+                description: custom.description,
+                custom: Some(CustomTool { format: custom.format.map(Raw::from) }),
+                at: Place::item(index),
+                ..Tool::default()
+            }));
+        }
+        _ => {
+            others.note(format!("{path}.type"), true);
+            return Ok(None);
+        }
+    }
     let function = tool.function.ok_or_else(|| missing(&format!("{path}.function")))?;
     others.add(&format!("{path}.function"), function.others);
     Ok(Some(Tool {
@@ -320,13 +382,20 @@ fn read_tool_choice<'a>(
             let name = function.name.ok_or_else(|| missing("tool_choice.function.name"))?;
             Ok(Some(ToolChoice::Named(name)))
         }
+        Some("custom") => {
+            others.add("tool_choice", choice.others);
+            let custom = choice.custom.ok_or_else(|| missing("tool_choice.custom"))?;
+            others.add("tool_choice.custom", custom.others);
+            let name = custom.name.ok_or_else(|| missing("tool_choice.custom.name"))?;
+            Ok(Some(ToolChoice::Named(name)))
+        }
         Some("allowed_tools") => {
             others.add("tool_choice", choice.others);
             let allowed = choice.allowed_tools.ok_or_else(|| missing("tool_choice.allowed_tools"))?;
             others.add("tool_choice.allowed_tools", allowed.others);
             let mut names = Vec::new();
             for (index, tool) in allowed.tools.unwrap_or_default().into_iter().enumerate() {
-                match tool.function.and_then(|function| function.name) {
+                match tool.function.or(tool.custom).and_then(|named| named.name) {
                     Some(name) => names.push(name),
                     None => others.note(format!("tool_choice.allowed_tools.tools[{index}]"), true),
                 }

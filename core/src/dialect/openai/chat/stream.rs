@@ -4,26 +4,40 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
-use crate::conversation::{Event, Finish, TokenLogprob};
+use crate::conversation::{Event, Finish, TokenLogprob, ToolCall};
+use crate::dialect::Asked;
 use crate::usage::Usage;
 
-use super::answer::{CompletionUsage, ExtraContent, Logprobs, extra_content, finish_reason};
+use super::answer::{
+    CompletionUsage, ExtraContent, Logprobs, custom_input, extra_content, finish_reason, is_custom,
+};
 use crate::dialect::openai::failure::encode_failure;
 
 /// Writes the events of one streamed answer as server-sent events.
 #[derive(Debug)]
 pub struct ChatEncoder {
     created: u64,
-    include_usage: bool,
-    /// The model's name where the provider doesn't tell it.
-    model: String,
+    asked: Asked,
     /// Everything of a chunk that comes before the choice's index; written once, as it never changes.
     head: Vec<u8>,
     /// The choices whose first chunk, with the role, has been written.
     begun: Vec<u32>,
-    /// Chances that go with the next text: the choice, and the JSON of its `logprobs`.
-    logprobs: Option<(u32, Vec<u8>)>,
+    /// Chances that go with the next text of a choice: the JSON of its `logprobs`.
+    logprobs: Vec<(u32, Vec<u8>)>,
+    /// The calls of custom tools, by choice and call.
+    customs: Vec<(u32, u32)>,
+    /// Calls of functions that stand for custom tools, until they are complete: only then is their text known.
+    held: Vec<HeldCall>,
     usage: Option<Usage>,
+}
+
+#[derive(Debug)]
+struct HeldCall {
+    choice: u32,
+    call: u32,
+    id: String,
+    name: String,
+    arguments: String,
 }
 
 #[derive(Serialize)]
@@ -35,17 +49,16 @@ struct ChunkHead<'a> {
 }
 
 impl ChatEncoder {
-    /// `now`: seconds since the Unix epoch. `include_usage`: whether the client asked for a chunk of the usage. `model`:
-    /// what to call the model where the provider doesn't tell.
-    pub fn new(now: u64, include_usage: bool, model: &str) -> Self {
-        let model = model.to_owned();
+    /// `now`: seconds since the Unix epoch.
+    pub fn new(asked: Asked, now: u64) -> Self {
         Self {
             created: now,
-            include_usage,
-            model,
+            asked,
             head: Vec::new(),
             begun: Vec::new(),
-            logprobs: None,
+            logprobs: Vec::new(),
+            customs: Vec::new(),
+            held: Vec::new(),
             usage: None,
         }
     }
@@ -54,8 +67,8 @@ impl ChatEncoder {
     pub fn event(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Start { id, model } => {
-                self.head = self
-                    .chunk_head(id.as_deref().unwrap_or_default(), model.as_deref().unwrap_or(&self.model));
+                let model = model.as_deref().unwrap_or(&self.asked.model);
+                self.head = self.chunk_head(id.as_deref().unwrap_or_default(), model);
                 self.begin(0, out);
             }
             Event::Text { choice, text } => {
@@ -72,26 +85,16 @@ impl ChatEncoder {
             }
             Event::ToolCall { choice, call, tool } => {
                 self.begin(choice, out);
-                let delta = ToolCallDelta {
-                    index: call,
-                    id: Some(&tool.id),
-                    r#type: Some("function"),
-                    function: FunctionDelta { name: Some(&tool.name), arguments: &tool.arguments },
-                    extra_content: extra_content(&tool),
-                };
-                self.delta(choice, "tool_calls", &[delta], out);
+                self.release(choice, out);
+                self.tool_call(choice, call, &tool, out);
             }
-            Event::Arguments { choice, call, json } => {
-                let function = FunctionDelta { name: None, arguments: &json };
-                let delta =
-                    ToolCallDelta { index: call, id: None, r#type: None, function, extra_content: None };
-                self.delta(choice, "tool_calls", &[delta], out);
-            }
+            Event::Arguments { choice, call, json } => self.arguments(choice, call, &json, out),
             Event::Logprobs { choice, tokens } => self.hold_logprobs(choice, &tokens, out),
             // Chat completions have no place for what signs thinking, but in a tool call.
             Event::Signature { .. } | Event::HiddenReasoning { .. } => {}
             Event::Finish { choice, finish, .. } => {
                 self.begin(choice, out);
+                self.release(choice, out);
                 self.chunk(choice, b"{}", Some(finish), out);
             }
             Event::Usage(usage) => self.usage = Some(usage),
@@ -101,6 +104,49 @@ impl ChatEncoder {
                 out.extend_from_slice(b"\n\n");
             }
             Event::End => self.end(out),
+        }
+    }
+
+    fn tool_call(&mut self, choice: u32, call: u32, tool: &ToolCall<'_>, out: &mut Vec<u8>) {
+        let delta = ToolCallDelta { extra_content: extra_content(tool), ..ToolCallDelta::begin(call, &tool.id) };
+        if tool.custom {
+            self.customs.push((choice, call));
+            let custom = Some(CustomDelta { name: Some(&tool.name), input: &tool.arguments });
+            let delta = ToolCallDelta { r#type: Some("custom"), custom, ..delta };
+            return self.delta(choice, "tool_calls", &[delta], out);
+        }
+        if is_custom(&self.asked, &tool.name) {
+            let (id, name) = (tool.id.to_string(), tool.name.to_string());
+            self.held.push(HeldCall { choice, call, id, name, arguments: tool.arguments.to_string() });
+            return;
+        }
+        let function = Some(FunctionDelta { name: Some(&tool.name), arguments: &tool.arguments });
+        self.delta(choice, "tool_calls", &[ToolCallDelta { r#type: Some("function"), function, ..delta }], out);
+    }
+
+    fn arguments(&mut self, choice: u32, call: u32, json: &str, out: &mut Vec<u8>) {
+        if let Some(held) = self.held.iter_mut().find(|held| (held.choice, held.call) == (choice, call)) {
+            return held.arguments.push_str(json);
+        }
+        let delta = ToolCallDelta { index: call, ..ToolCallDelta::default() };
+        let delta = match self.customs.contains(&(choice, call)) {
+            true => ToolCallDelta { custom: Some(CustomDelta { name: None, input: json }), ..delta },
+            false => ToolCallDelta { function: Some(FunctionDelta { name: None, arguments: json }), ..delta },
+        };
+        self.delta(choice, "tool_calls", &[delta], out);
+    }
+
+    /// Writes the held calls of a choice, as another call begins or the choice ends.
+    fn release(&mut self, choice: u32, out: &mut Vec<u8>) {
+        let (ready, held) = std::mem::take(&mut self.held).into_iter().partition(|held| held.choice == choice);
+        self.held = held;
+        let ready: Vec<HeldCall> = ready;
+        for call in ready {
+            let input = custom_input(&call.arguments);
+            let custom = Some(CustomDelta { name: Some(&call.name), input: &input });
+            let delta = ToolCallDelta::begin(call.call, &call.id);
+            let delta = ToolCallDelta { r#type: Some("custom"), custom, ..delta };
+            self.delta(choice, "tool_calls", &[delta], out);
         }
     }
 
@@ -144,25 +190,29 @@ impl ChatEncoder {
 
     fn close(&mut self, choice: u32, finish: Option<Finish>, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"logprobs\":");
-        match self.logprobs.take_if(|(of, _)| *of == choice) {
-            Some((_, logprobs)) => out.extend_from_slice(&logprobs),
+        match self.logprobs.iter().position(|(of, _)| *of == choice) {
+            Some(position) => out.extend_from_slice(&self.logprobs.swap_remove(position).1),
             None => out.extend_from_slice(b"null"),
         }
         let _ = match finish {
             Some(finish) => write!(out, ",\"finish_reason\":\"{}\"}}]", finish_reason(finish)),
             None => write!(out, ",\"finish_reason\":null}}]"),
         };
-        out.extend_from_slice(if self.include_usage { b",\"usage\":null}\n\n" } else { b"}\n\n" });
+        out.extend_from_slice(if self.asked.stream_usage { b",\"usage\":null}\n\n" } else { b"}\n\n" });
     }
 
     fn hold_logprobs(&mut self, choice: u32, tokens: &[TokenLogprob<'_>], out: &mut Vec<u8>) {
         self.begin(choice, out);
         let json = serde_json::to_vec(&Logprobs::from(tokens)).unwrap_or_default();
-        self.logprobs = Some((choice, json));
+        self.logprobs.retain(|(of, _)| *of != choice);
+        self.logprobs.push((choice, json));
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
-        if let Some(usage) = self.usage.filter(|_| self.include_usage) {
+        for choice in self.begun.clone() {
+            self.release(choice, out);
+        }
+        if let Some(usage) = self.usage.filter(|_| self.asked.stream_usage) {
             out.extend_from_slice(&self.head);
             out.extend_from_slice(b"],\"usage\":");
             let _ = serde_json::to_writer(&mut *out, &CompletionUsage::from(usage));
@@ -172,14 +222,17 @@ impl ChatEncoder {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct ToolCallDelta<'a> {
     index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     r#type: Option<&'static str>,
-    function: FunctionDelta<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<FunctionDelta<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom: Option<CustomDelta<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extra_content: Option<ExtraContent<'a>>,
 }
@@ -189,4 +242,17 @@ struct FunctionDelta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     arguments: &'a str,
+}
+
+#[derive(Serialize)]
+struct CustomDelta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    input: &'a str,
+}
+
+impl<'a> ToolCallDelta<'a> {
+    fn begin(index: u32, id: &'a str) -> Self {
+        Self { index, id: Some(id), ..Self::default() }
+    }
 }

@@ -23,6 +23,7 @@ object! {
         "top_logprobs" => top_logprobs: u32,
         "reasoning_effort" => reasoning_effort: Text<'a>,
         "user" => user: Text<'a>,
+        "verbosity" => verbosity: Text<'a>,
         "safety_identifier" => safety_identifier: Text<'a>,
         "service_tier" => service_tier: Text<'a>,
         "logit_bias" => logit_bias: RawObject<'a>,
@@ -61,6 +62,15 @@ object! {
         "image_url" => image_url: ImageUrl<'a>,
         "input_audio" => input_audio: InputAudio<'a>,
         "file" => file: File<'a>,
+        "prompt_cache_breakpoint" => cache: CacheBreakpoint<'a>,
+        ..others
+    }
+}
+
+object! {
+    pub(super) struct CacheBreakpoint<'a> {
+        "mode" => mode: Text<'a>,
+        "ttl" => ttl: Text<'a>,
         ..others
     }
 }
@@ -95,6 +105,7 @@ object! {
         "id" => id: Text<'a>,
         "type" => kind: Text<'a>,
         "function" => function: CalledFunction<'a>,
+        "custom" => custom: CalledCustom<'a>,
         "extra_content" => extra_content: ExtraContent<'a>,
         ..others
     }
@@ -104,6 +115,14 @@ object! {
     pub(super) struct CalledFunction<'a> {
         "name" => name: Text<'a>,
         "arguments" => arguments: Text<'a>,
+        ..others
+    }
+}
+
+object! {
+    pub(super) struct CalledCustom<'a> {
+        "name" => name: Text<'a>,
+        "input" => input: Text<'a>,
         ..others
     }
 }
@@ -127,6 +146,16 @@ object! {
     pub(super) struct ChatTool<'a> {
         "type" => kind: Text<'a>,
         "function" => function: Function<'a>,
+        "custom" => custom: Custom<'a>,
+        ..others
+    }
+}
+
+object! {
+    pub(super) struct Custom<'a> {
+        "name" => name: Text<'a>,
+        "description" => description: Text<'a>,
+        "format" => format: RawObject<'a>,
         ..others
     }
 }
@@ -144,14 +173,15 @@ object! {
 object! {
     pub(super) struct ChatToolChoice<'a> {
         "type" => kind: Text<'a>,
-        "function" => function: NamedFunction<'a>,
+        "function" => function: NamedTool<'a>,
+        "custom" => custom: NamedTool<'a>,
         "allowed_tools" => allowed_tools: AllowedTools<'a>,
         ..others
     }
 }
 
 object! {
-    pub(super) struct NamedFunction<'a> {
+    pub(super) struct NamedTool<'a> {
         "name" => name: Text<'a>,
         ..others
     }

@@ -1,45 +1,31 @@
-//! The legacy Completions API.
+//! The legacy Completions API: a prompt that goes on, without roles.
+//!
+//! At a provider that has no such API, one prompt is what a user says, and the answer's text goes on from it.
 
-use crate::conversation::{Answer, Event, Field, Request};
-use crate::dialect::Asked;
-use crate::failure::Failure;
-use crate::task::Outcome;
+mod answer;
+mod reader;
+mod request;
+mod stream;
+#[cfg(test)]
+mod tests;
 
-pub(crate) fn decode_request(_: &[u8]) -> Result<Request<'_>, Failure> {
-    Err(Failure::operator("not there yet"))
-}
+pub use reader::StreamReader;
+pub use stream::StreamWriter;
 
+pub(crate) use answer::encode_answer;
+pub(crate) use reader::decode_outcome;
+pub(crate) use request::decode_request;
+
+use crate::conversation::Field;
+
+/// The name of a field, as a path from the body's root.
 pub(crate) fn name(field: Field<'_>) -> String {
-    super::chat::name(field)
-}
-
-pub(crate) fn encode_answer(_: &Answer<'_>, _: &Asked, _: u64) -> Vec<u8> {
-    Vec::new()
-}
-
-/// Reads of a provider's whole answer what the gateway itself needs.
-pub(crate) fn decode_outcome(_: &[u8]) -> Result<Outcome<'_>, Failure> {
-    Err(Failure::operator("not there yet"))
-}
-
-/// Writes a streamed answer for a client.
-#[derive(Debug)]
-pub struct StreamWriter {}
-
-impl StreamWriter {
-    pub(crate) fn new(_: Asked, _: u64) -> Self {
-        Self {}
-    }
-
-    pub fn event(&mut self, _: Event<'_>, _: &mut Vec<u8>) {}
-}
-
-/// Reads a provider's stream.
-#[derive(Debug, Default)]
-pub struct StreamReader {}
-
-impl StreamReader {
-    pub fn event(&mut self, _: &str, _: &mut dyn FnMut(Event<'_>)) {}
-
-    pub fn end(&mut self, _: &mut dyn FnMut(Event<'_>)) {}
+    let fixed = match field {
+        Field::Messages => "prompt",
+        Field::MessageContent(at) => return format!("prompt[{}]", at.item),
+        Field::MaxTokens => "max_tokens",
+        Field::Logprobs | Field::TopLogprobs => "logprobs",
+        other => return super::chat::name(other),
+    };
+    fixed.to_owned()
 }

@@ -1,10 +1,28 @@
 //! OpenAI's APIs as providers speak them.
 
+mod answer;
+#[cfg(test)]
+mod answer_tests;
+mod embeddings;
+mod messages;
+mod model;
+mod request;
+#[cfg(test)]
+mod request_tests;
+mod rerank;
 mod stream;
+#[cfg(test)]
+mod stream_tests;
+mod tokens;
+mod usage;
+mod wire;
 
 pub use stream::ChunkReader;
 
-use super::super::{Encoded, Lacks, Wanted};
+pub(in crate::dialect::openai) use messages::short_call_id;
+pub(in crate::dialect) use usage::WireUsage;
+
+use super::super::{Encoded, Lacks, ProviderDialect, Wanted};
 use crate::failure::Failure;
 use crate::policy::Provider;
 use crate::task::{Outcome, Task, TaskKind};
@@ -12,13 +30,43 @@ use crate::task::{Outcome, Task, TaskKind};
 /// Whether a provider is OpenAI itself, which has all of its APIs.
 pub(crate) fn is_openai(provider: &Provider) -> bool {
     let host = provider.endpoint.host.as_str();
-    host == "api.openai.com" || host.ends_with(".api.openai.com")
+    provider.dialect == ProviderDialect::OpenAi
+        && (host == "api.openai.com" || host.ends_with(".api.openai.com"))
 }
 
-pub(crate) fn encode_task(_: &Task<'_>, _: Wanted<'_>, _: &mut Lacks) -> Result<Encoded, Failure> {
-    Err(Failure::operator("not there yet"))
+/// Whether a provider runs OpenAI's own software: OpenAI, or Azure.
+fn is_openai_made(provider: &Provider) -> bool {
+    provider.dialect == ProviderDialect::AzureOpenAi || is_openai(provider)
 }
 
-pub(crate) fn decode_outcome(_: TaskKind, body: &[u8]) -> Result<Outcome<'_>, Failure> {
-    super::chat::decode_answer(body).map(Outcome::Conversation)
+/// Writes a request.
+pub(crate) fn encode_task(
+    task: &Task<'_>,
+    wanted: Wanted<'_>,
+    lacks: &mut Lacks,
+) -> Result<Encoded, Failure> {
+    match task {
+        Task::Conversation(request) => request::encode(request, wanted, lacks),
+        Task::CountTokens(request) => tokens::encode(request, wanted, lacks),
+        Task::Embeddings(request) => embeddings::encode(request, wanted, lacks),
+        Task::Rerank(request) => rerank::encode(request, wanted, lacks),
+    }
+}
+
+/// Reads a whole answer.
+pub(crate) fn decode_outcome(kind: TaskKind, body: &[u8]) -> Result<Outcome<'_>, Failure> {
+    Ok(match kind {
+        TaskKind::Conversation => Outcome::Conversation(answer::decode_answer(body)?),
+        TaskKind::CountTokens => Outcome::CountTokens(tokens::decode(body)?),
+        TaskKind::Embeddings => Outcome::Embeddings(embeddings::decode(body)?),
+        TaskKind::Rerank => Outcome::Rerank(rerank::decode(body)?),
+    })
+}
+
+/// Reads of a whole answer that passes as it is what the gateway itself needs.
+pub(crate) fn decode_native(kind: TaskKind, body: &[u8]) -> Result<Outcome<'_>, Failure> {
+    match kind {
+        TaskKind::Conversation => answer::decode_head(body).map(Outcome::Conversation),
+        _ => decode_outcome(kind, body),
+    }
 }

@@ -1,52 +1,24 @@
-//! The Responses API.
+//! The Responses API, as clients speak it, and as it passes between a client and a provider that both have it.
 
-use crate::conversation::{Answer, Event, Field, Request};
-use crate::dialect::Asked;
-use crate::failure::Failure;
-use crate::task::Outcome;
+mod answer;
+mod echo;
+mod items;
+mod name;
+mod native;
+mod others;
+mod reader;
+mod request;
+mod seal;
+mod wire;
+mod writer;
 
-pub(crate) fn decode_request(_: &[u8]) -> Result<Request<'_>, Failure> {
-    Err(Failure::operator("not there yet"))
-}
+pub use reader::StreamReader;
+pub use writer::StreamWriter;
 
-pub(crate) fn name(field: Field<'_>) -> String {
-    super::chat::name(field)
-}
-
-/// What of the request's body stands in the answer too.
-pub(crate) fn echo(_: &[u8]) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(crate) fn encode_answer(_: &Answer<'_>, _: &Asked, _: u64) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(crate) fn end_stream(_: &Failure, _: &mut Vec<u8>) {}
-
-/// Reads of a provider's whole answer what the gateway itself needs.
-pub(crate) fn decode_outcome(_: &[u8]) -> Result<Outcome<'_>, Failure> {
-    Err(Failure::operator("not there yet"))
-}
-
-/// Writes a streamed answer for a client.
-#[derive(Debug)]
-pub struct StreamWriter {}
-
-impl StreamWriter {
-    pub(crate) fn new(_: Asked, _: u64) -> Self {
-        Self {}
-    }
-
-    pub fn event(&mut self, _: Event<'_>, _: &mut Vec<u8>) {}
-}
-
-/// Reads a provider's stream.
-#[derive(Debug, Default)]
-pub struct StreamReader {}
-
-impl StreamReader {
-    pub fn event(&mut self, _: &str, _: &str, _: &mut dyn FnMut(Event<'_>)) {}
-
-    pub fn end(&mut self, _: &mut dyn FnMut(Event<'_>)) {}
-}
+pub(crate) use answer::encode_answer;
+pub(crate) use echo::echo;
+pub(crate) use name::name;
+pub(crate) use native::{clean_input, has_foreign};
+pub(crate) use reader::decode_outcome;
+pub(crate) use request::{decode_request, is_advice};
+pub(crate) use writer::end_stream;
