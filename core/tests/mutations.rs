@@ -41,7 +41,7 @@ fn no_mutation_of_a_request_does_harm() {
                         Ok((request, _)) => {
                             served += 1;
                             // A schema passes as it stands, so it is looked at no closer than the gateway does.
-                            serde_json::from_slice::<IgnoredAny>(&request.body).expect(&label);
+                            serde_json::from_slice::<IgnoredAny>(request.body.as_deref().expect("has a body")).expect(&label);
                             continue;
                         }
                         Err(failure) => panic!("{label}: {failure:?}"),

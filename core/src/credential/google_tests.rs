@@ -65,7 +65,11 @@ fn a_bad_key_file_is_told_without_its_content() {
     let mut cases = vec![("secret".to_owned(), "does not hold"), ("[]".to_owned(), "does not hold")];
     for (field, value, says) in [
         ("type", json!("authorized_user"), "not of the type"),
-        ("private_key", json!("-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----"), "no RSA key"),
+        (
+            "private_key",
+            json!("-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----"),
+            "no RSA key",
+        ),
         ("private_key", json!(null), "without private_key"),
         ("client_email", json!(""), "without client_email"),
         ("private_key_id", json!(null), "without private_key_id"),

@@ -374,3 +374,66 @@ impl Quirks {
         self.iter().any(|quirk| quirk == Quirk::ShortCallIds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/dialects/presets.md");
+
+    /// The rows of the page's table with this heading that are about a preset.
+    fn row(heading: &str, preset: &str) -> &'static str {
+        let table = PAGE.split_once(heading).expect("is on the page").1;
+        let start = format!("| `{preset}` |");
+        table.lines().find(|line| line.starts_with(&start)).expect("has a row")
+    }
+
+    #[test]
+    fn the_page_has_every_row_of_the_table() {
+        for preset in PRESETS {
+            let place = row("| preset | endpoint |", preset.name);
+            assert!(place.contains(&format!("| `{}` |", preset.endpoint)), "{place}");
+            assert_eq!(place.contains("| none |"), preset.open, "{place}");
+            for (has, word) in [
+                (preset.has.responses, "responses"),
+                (preset.has.completions, "completions"),
+                (preset.has.embeddings, "embeddings"),
+                (preset.has.rerank, "rerank"),
+            ] {
+                let apis = place.split('|').nth(4).expect("has a column for APIs");
+                assert_eq!(apis.contains(word), has, "{place}");
+            }
+            let quirks = row("| preset | renames |", preset.name);
+            for quirk in preset.quirks {
+                let written = match quirk {
+                    Quirk::Rename(from, to) => format!("`{from}` → `{to}`"),
+                    Quirk::Lacks(field) | Quirk::Omits(field) | Quirk::Takes(field) => format!("`{field}`"),
+                    Quirk::JoinsTexts => "joins texts".to_owned(),
+                    Quirk::ShortCallIds => "short call ids".to_owned(),
+                };
+                assert!(quirks.contains(&written), "{written} is missing: {quirks}");
+            }
+        }
+        let rows = PAGE.lines().filter(|line| line.starts_with("| `")).count();
+        assert_eq!(rows, 2 * PRESETS.len());
+    }
+
+    #[test]
+    fn names_are_told_apart() {
+        for (position, preset) in PRESETS.iter().enumerate() {
+            assert_eq!(Preset::named(preset.name), PRESETS.get(position));
+            assert!(preset.endpoint.starts_with("http") && !preset.endpoint.ends_with('/'));
+        }
+        assert_eq!(Preset::named("nobody"), None);
+    }
+
+    #[test]
+    fn quirks_are_found_by_the_field() {
+        let quirks = Quirks(Preset::named("mistral").expect("is a preset").quirks);
+        assert_eq!(quirks.word("seed"), Some("random_seed"));
+        assert_eq!(quirks.word("temperature"), Some("temperature"));
+        assert_eq!((quirks.word("user"), quirks.lacks("user")), (None, true));
+        assert_eq!((quirks.word("stream_options"), quirks.lacks("stream_options")), (None, false));
+        assert!(quirks.takes("top_k") && !quirks.takes("thinking"));
+    }
+}

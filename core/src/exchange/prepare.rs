@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::conversation::Field;
 use crate::dialect::{Call, Lacks, Native, Wanted, adapt};
 use crate::failure::Failure;
 use crate::policy::{Model, Target, Unsupported};
@@ -37,6 +38,7 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Failure> {
     let wanted = wanted(model, target);
     let mut lacks = Lacks::new(call.dialect);
+    can_serve(call, target)?;
     let native = Native::of(call, &target.provider, &target.model);
     if let Some(native) = native {
         let mixed =
@@ -52,7 +54,7 @@ pub(super) fn prepare(
             dropped: judge(&lacks, model.unsupported, &target.provider.name)?,
         });
     }
-    can_serve(call, target, task)?;
+    refuse_foreign_content(task)?;
     let encoded = target.provider.dialect.encode(task, wanted, &mut lacks)?;
     let dropped = judge(&lacks, model.unsupported, &target.provider.name)?;
     Ok(Prepared {
@@ -74,13 +76,14 @@ pub(super) fn check(
     task: &Task<'_>,
     body: &Arc<Vec<u8>>,
 ) -> Result<(), Failure> {
+    can_serve(call, target)?;
     match Native::of(call, &target.provider, &target.model) {
         // What is the same everywhere can be sent everywhere.
         Some(_) if target.provider.preset.is_none() => Ok(()),
         Some(_) => prepare(call, model, target, task, body).map(drop),
         None => {
             let mut lacks = Lacks::new(call.dialect);
-            can_serve(call, target, task)?;
+            refuse_foreign_content(task)?;
             target.provider.dialect.check(task, wanted(model, target), &mut lacks)?;
             judge(&lacks, model.unsupported, &target.provider.name).map(drop)
         }
@@ -91,20 +94,29 @@ fn wanted<'a>(model: &'a Model, target: &'a Target) -> Wanted<'a> {
     Wanted { model: &target.model, default_max_tokens: model.default_max_tokens, provider: &target.provider }
 }
 
-/// Whether there is any way to have this done there.
-///
 /// Content that the task has no word for can be said in no other dialect; it is looked at first, as what is left of the
 /// request may make no sense without it.
-fn can_serve(call: &Call, target: &Target, task: &Task<'_>) -> Result<(), Failure> {
-    if let Some(other) = task.others().iter().find(|other| other.content) {
-        return Err(unsupported(&other.path, "this target"));
+fn refuse_foreign_content(task: &Task<'_>) -> Result<(), Failure> {
+    match task.others().iter().find(|other| other.content) {
+        Some(other) => Err(unsupported(&other.path, "this target")),
+        None => Ok(()),
     }
-    let dialect = target.provider.dialect;
-    match dialect.serves(call.dialect.kind()) {
+}
+
+/// Whether there is any way to have this done there.
+fn can_serve(call: &Call, target: &Target) -> Result<(), Failure> {
+    let kind = call.dialect.kind();
+    let provider = &target.provider;
+    let has = provider.preset.is_none_or(|preset| match kind {
+        TaskKind::Embeddings => preset.has.embeddings,
+        TaskKind::Rerank => preset.has.rerank,
+        TaskKind::Conversation | TaskKind::CountTokens => true,
+    });
+    match has && provider.dialect.serves(kind) {
         true => Ok(()),
         false => Err(Failure::invalid(
-            format!("{} does no {}.", target.provider.name, kind_name(call.dialect.kind())),
-            Some(call.dialect.name(crate::conversation::Field::Model)),
+            format!("{} does no {}.", provider.name, kind_name(kind)),
+            Some(call.dialect.name(Field::Model)),
         )
         .code("unsupported_operation")),
     }

@@ -2,6 +2,7 @@
 
 mod integer;
 mod object;
+mod path;
 mod raw;
 mod text;
 mod text_or;
@@ -39,12 +40,12 @@ pub enum FaultKind {
 
 /// Reads a whole document.
 ///
-/// The path of a fault is looked for only once there is one, by a second reading.
+/// The path of a fault is looked for only once there is one.
 pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Fault> {
-    serde_json::from_slice(bytes).map_err(|error| locate::<T>(bytes, &error))
+    serde_json::from_slice(bytes).map_err(|error| locate(bytes, &error))
 }
 
-fn locate<'a, T: Deserialize<'a>>(bytes: &'a [u8], error: &serde_json::Error) -> Fault {
+fn locate(bytes: &[u8], error: &serde_json::Error) -> Fault {
     // A fault in a value is worth telling only when the text is JSON as a whole.
     let malformed = if error.is_data() { serde_json::from_slice::<Raw<'_>>(bytes).err() } else { None };
     let malformed = malformed.as_ref().or_else(|| Some(error).filter(|error| !error.is_data()));
@@ -55,10 +56,10 @@ fn locate<'a, T: Deserialize<'a>>(bytes: &'a [u8], error: &serde_json::Error) ->
         };
         return Fault { kind: FaultKind::Malformed, path: None, message };
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let located: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
-    let path = located.err().map(|error| error.path().to_string()).filter(|path| path != ".");
     let message = error.to_string();
+    let judged_late = message.starts_with(raw::NO_OBJECT);
+    let path = path::path_at(bytes, error.line(), error.column(), judged_late);
+    let path = Some(path).filter(|path| !path.is_empty());
     let duplicate = message.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
     let (kind, path) = match duplicate {
         Some(field) => {

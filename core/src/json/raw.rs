@@ -6,6 +6,8 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{self, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+/// The error of a value that should be an object.
+pub(super) const NO_OBJECT: &str = "invalid type: expected an object";
 /// How the error of a value begins that is nested too deeply.
 pub(super) const TOO_DEEP: &str = "nested more than";
 
@@ -50,7 +52,9 @@ impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.text() {
             Cow::Borrowed(_) => self.value.serialize(serializer),
-            Cow::Owned(text) => RawValue::from_string(text).map_err(<S::Error as ser::Error>::custom)?.serialize(serializer),
+            Cow::Owned(text) => {
+                RawValue::from_string(text).map_err(<S::Error as ser::Error>::custom)?.serialize(serializer)
+            }
         }
     }
 }
@@ -80,7 +84,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
         let value = Raw::deserialize(deserializer)?;
         match value.get().starts_with('{') {
             true => Ok(Self(value)),
-            false => Err(D::Error::custom("invalid type: expected an object")),
+            false => Err(D::Error::custom(NO_OBJECT)),
         }
     }
 }

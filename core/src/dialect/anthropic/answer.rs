@@ -42,15 +42,22 @@ pub(super) struct Block<'a> {
     pub thinking: Option<Text<'a>>,
     #[serde(borrow)]
     pub signature: Option<Text<'a>>,
-    /// Of `redacted_thinking`.
+    /// Of `redacted_thinking` a text; blocks of other types may have anything here.
     #[serde(borrow)]
-    pub data: Option<Text<'a>>,
+    data: Option<Raw<'a>>,
     #[serde(borrow)]
     pub id: Option<Text<'a>>,
     #[serde(borrow)]
     pub name: Option<Text<'a>>,
     #[serde(borrow)]
     pub input: Option<Raw<'a>>,
+}
+
+impl<'a> Block<'a> {
+    /// The thinking that only Anthropic can read.
+    pub fn redacted(&self) -> Option<Text<'a>> {
+        self.data?.read().ok()
+    }
 }
 
 /// What is said about a refusal.
@@ -171,7 +178,7 @@ fn read_block(block: Block<'_>) -> Result<Option<Part<'_>>, Failure> {
             is_there.then(|| Part::Reasoning(Reasoning { text, signature, ..Reasoning::default() }))
         }
         "redacted_thinking" => block
-            .data
+            .redacted()
             .map(|data| Part::Reasoning(Reasoning { hidden: Some(sign(data)), ..Reasoning::default() })),
         "tool_use" => Some(Part::ToolCall(ToolCall {
             id: block.id.ok_or_else(malformed)?,

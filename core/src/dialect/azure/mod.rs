@@ -84,7 +84,11 @@ mod tests {
     #[test]
     fn a_deployment_and_a_version_make_the_path() {
         for (api, version, expected) in [
-            ("/chat/completions", None, "/openai/deployments/my%2Fown/chat/completions?api-version=2024-10-21"),
+            (
+                "/chat/completions",
+                None,
+                "/openai/deployments/my%2Fown/chat/completions?api-version=2024-10-21",
+            ),
             (
                 "/embeddings",
                 Some("2025-04-01-preview"),
@@ -136,7 +140,8 @@ mod tests {
         assert_eq!(failure.message, "The response was filtered.");
         let missing = decode_failure(404, br#"{"error":{"code":"DeploymentNotFound","message":"x"}}"#);
         assert_eq!(missing.code.as_deref(), Some("model_not_found"));
-        let key = decode_failure(401, br#"{"statusCode":401,"message":"Access denied due to invalid key abc."}"#);
+        let key =
+            decode_failure(401, br#"{"statusCode":401,"message":"Access denied due to invalid key abc."}"#);
         assert!(!key.message.contains("abc"));
     }
 }

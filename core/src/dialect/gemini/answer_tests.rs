@@ -29,8 +29,10 @@ fn parts_keep_their_order_and_kind() {
     assert!(matches!(&choice.parts[0], conversation::Part::Reasoning(thought) if &*thought.text == "hm"));
     assert!(matches!(&choice.parts[1], conversation::Part::Text(text) if &**text == "a"));
     // A signature that came with no words stands for the thinking behind what was said.
-    assert!(matches!(&choice.parts[2], conversation::Part::Reasoning(Reasoning { text, signature: Some(signature), .. })
-        if text.is_empty() && signature.of(Maker::Gemini) == Some("s0")));
+    assert!(
+        matches!(&choice.parts[2], conversation::Part::Reasoning(Reasoning { text, signature: Some(signature), .. })
+        if text.is_empty() && signature.of(Maker::Gemini) == Some("s0"))
+    );
     let first = call_of(&choice.parts[3]);
     assert_eq!((&*first.id, &*first.name), ("call_r1_0", "f"));
     assert_eq!(&*first.arguments, r#"{"x":"a \" b","y":[1,2]}"#);

@@ -211,7 +211,12 @@ mod tests {
         };
         assert_eq!((numbers(0), numbers(1), answer.vectors.len()), ("[0.10,-1e-3]", "[1]", 2));
         assert_eq!(answer.usage.map(|usage| usage.input), Some(5));
-        for body in [&b"{}"[..], br#"{"embeddings":[]}"#, br#"{"embeddings":[{}]}"#, br#"{"embeddings":[{"values":1}]}"#] {
+        for body in [
+            &b"{}"[..],
+            br#"{"embeddings":[]}"#,
+            br#"{"embeddings":[{}]}"#,
+            br#"{"embeddings":[{"values":1}]}"#,
+        ] {
             assert!(decode_answer(body).is_err_and(|failure| failure.status == 502));
         }
     }

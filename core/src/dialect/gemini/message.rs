@@ -283,7 +283,9 @@ impl<'r> Reader<'r> {
         let file_data = match &media.source {
             MediaSource::Url(url) => self.fetched(url)?,
             // The only ids are those that a client of Gemini's own dialect gives: addresses at Google.
-            MediaSource::File(id) if id.starts_with(GOOGLE_FILES) => FileData { mime_type: None, file_uri: id },
+            MediaSource::File(id) if id.starts_with(GOOGLE_FILES) => {
+                FileData { mime_type: None, file_uri: id }
+            }
             _ => return None,
         };
         Some(Part { file_data: Some(file_data), ..Part::default() })
@@ -306,9 +308,7 @@ impl<'r> Reader<'r> {
                 let args = crate::json::read::<Raw<'_>>(text.as_bytes()).ok();
                 let args = args.filter(|args| args.get().starts_with('{'));
                 let reason = "has to be a JSON object";
-                Arguments::Object(
-                    args.ok_or_else(|| lacks.invalid_value(Field::Arguments(call.at), reason))?,
-                )
+                Arguments::Object(args.ok_or_else(|| lacks.invalid_value(Field::Arguments(call.at), reason))?)
             }
         };
         self.calls.insert(&call.id, &call.name);
@@ -392,7 +392,9 @@ fn in_place<'r>(source: &'r MediaSource<'_>) -> Option<InlineData<'r>> {
 /// What it is about a medium that can't be said.
 fn refused(media: &Media<'_>) -> Field<'static> {
     match (media.kind, &media.source) {
-        (MediaKind::Image | MediaKind::Video, MediaSource::Url(_)) => Field::MediaSource(media.at, media.kind),
+        (MediaKind::Image | MediaKind::Video, MediaSource::Url(_)) => {
+            Field::MediaSource(media.at, media.kind)
+        }
         _ => Field::Media(media.at, media.kind),
     }
 }

@@ -207,9 +207,16 @@ fn results_may_fail_and_hold_media() {
         )
     };
     let messages = || {
-        let result =
-            ToolResult { call: "1".into(), parts: vec![Part::Text("boom".into()), image()], failed: true, at: Place::default() };
-        vec![message(Role::Assistant, vec![call("1", "{}", None)]), message(Role::Tool, vec![Part::ToolResult(result)])]
+        let result = ToolResult {
+            call: "1".into(),
+            parts: vec![Part::Text("boom".into()), image()],
+            failed: true,
+            at: Place::default(),
+        };
+        vec![
+            message(Role::Assistant, vec![call("1", "{}", None)]),
+            message(Role::Tool, vec![Part::ToolResult(result)]),
+        ]
     };
     let (_, contents, lacks) = read(messages(), NEW).expect("reads");
     assert_eq!(
@@ -239,7 +246,10 @@ fn a_custom_call_has_its_text_as_the_one_argument() {
 #[test]
 fn text_files_are_media_too() {
     let text = MediaSource::Text { text: "hé".into(), file_name: None };
-    let parts = vec![media(MediaKind::File, text), media(MediaKind::Video, MediaSource::Url("https://youtu.be/x".into()))];
+    let parts = vec![
+        media(MediaKind::File, text),
+        media(MediaKind::Video, MediaSource::Url("https://youtu.be/x".into())),
+    ];
     let (_, contents, _) = read(vec![message(Role::User, parts)], NEW).expect("reads");
     assert_eq!(
         contents[0]["parts"],

@@ -104,7 +104,9 @@ pub(super) fn encode_task(
     wanted: Wanted<'_>,
     lacks: &mut Lacks,
 ) -> Result<Encoded, Failure> {
-    let (Some(method), platform) = (Method::of(task), Platform::Developer) else { return Err(no_such_work()) };
+    let (Some(method), platform) = (Method::of(task), Platform::Developer) else {
+        return Err(no_such_work());
+    };
     let body = match task {
         Task::Conversation(request) => encode_request(request, wanted, platform, lacks)?,
         Task::CountTokens(request) => encode_count(request, wanted, platform, lacks)?,

@@ -83,9 +83,8 @@ mod tests {
 
     #[test]
     fn families_are_known_by_their_names() {
-        let budget = |can_be_off| {
-            Thinking::Budget { can_be_off, most: if can_be_off { 24_576 } else { 32_768 } }
-        };
+        let budget =
+            |can_be_off| Thinking::Budget { can_be_off, most: if can_be_off { 24_576 } else { 32_768 } };
         for (name, thinking, samples) in [
             ("gemini-2.5-flash", budget(true), true),
             ("gemini-2.5-flash-lite-preview-09-2025", budget(true), true),

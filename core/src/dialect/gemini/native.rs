@@ -72,7 +72,8 @@ fn has_foreign_signatures(request: &Request<'_>) -> bool {
 /// The same body, in which Gemini finds no signatures but its own.
 fn without_foreign_signatures(body: &[u8]) -> Result<Vec<u8>, Failure> {
     let read: Body<'_> = json::read(body).map_err(|_| unreadable())?;
-    let wrapped = read.request.map(|request| request.read::<Body<'_>>()).transpose().map_err(|_| unreadable())?;
+    let wrapped =
+        read.request.map(|request| request.read::<Body<'_>>()).transpose().map_err(|_| unreadable())?;
     let contents = wrapped.and_then(|request| request.contents).into_iter().chain(read.contents).flatten();
     let mut edited = Vec::with_capacity(body.len());
     let mut kept = 0;
@@ -204,7 +205,10 @@ mod tests {
         assert_eq!(count(&plain, Platform::Vertex), None);
         assert_eq!(count(&system, Platform::Vertex), None);
         assert_eq!(count(&wrapped, Platform::Vertex), Some(plain));
-        assert_eq!(count(&wrapped, Platform::Developer), Some(wrapped.replace("models/x", "models/gemini-2.5-pro")));
+        assert_eq!(
+            count(&wrapped, Platform::Developer),
+            Some(wrapped.replace("models/x", "models/gemini-2.5-pro"))
+        );
         assert_eq!(
             count(&system, Platform::Developer),
             Some(format!(

@@ -320,9 +320,12 @@ fn thinking_config(request: &Request<'_>, takes: Thinking, lacks: &mut Lacks) ->
     use conversation::Thinking as Asked;
     let nothing = ThinkingConfig { include_thoughts: None, thinking_budget: None, thinking_level: None };
     // Who asks for thinking wants to see it, unless he says that he doesn't.
-    let shown = ThinkingConfig { include_thoughts: request.show_thinking.unwrap_or(true).then_some(true), ..nothing };
+    let shown =
+        ThinkingConfig { include_thoughts: request.show_thinking.unwrap_or(true).then_some(true), ..nothing };
     let is_off = |field: Field<'static>, lacks: &mut Lacks| match takes {
-        Thinking::Budget { can_be_off: true, .. } => Some(ThinkingConfig { thinking_budget: Some(0), ..nothing }),
+        Thinking::Budget { can_be_off: true, .. } => {
+            Some(ThinkingConfig { thinking_budget: Some(0), ..nothing })
+        }
         Thinking::Budget { .. } | Thinking::Level => {
             lacks.parameter(field);
             None
@@ -342,19 +345,20 @@ fn thinking_config(request: &Request<'_>, takes: Thinking, lacks: &mut Lacks) ->
         (Thinking::Budget { .. }, Some(Asked::Adaptive), None) => {
             Some(ThinkingConfig { thinking_budget: Some(-1), ..shown })
         }
-        (Thinking::Level, _, Some(effort)) => Some(ThinkingConfig { thinking_level: Some(level(effort)), ..shown }),
+        (Thinking::Level, _, Some(effort)) => {
+            Some(ThinkingConfig { thinking_level: Some(level(effort)), ..shown })
+        }
         (Thinking::Level, Some(Asked::Budget(budget)), None) => {
             let effort = match budget {
                 ..4096 => Effort::Low,
-                ..16384 => Effort::Medium,
+                4096..16384 => Effort::Medium,
                 _ => Effort::High,
             };
             Some(ThinkingConfig { thinking_level: Some(level(effort)), ..shown })
         }
         (Thinking::Level, Some(Asked::Adaptive), None) => shown.include_thoughts.map(|_| shown),
-        (_, None, None) => {
-            (request.show_thinking == Some(true)).then_some(ThinkingConfig { include_thoughts: Some(true), ..nothing })
-        }
+        (_, None, None) => (request.show_thinking == Some(true))
+            .then_some(ThinkingConfig { include_thoughts: Some(true), ..nothing }),
     }
 }
 

@@ -6,7 +6,12 @@ use crate::dialect::{ClientDialect, ProviderDialect};
 use crate::policy::Provider;
 
 fn request<'a>() -> Request<'a> {
-    let messages = vec![Message { role: Role::User, name: None, parts: vec![Part::Text("Hi".into())], at: Place::default() }];
+    let messages = vec![Message {
+        role: Role::User,
+        name: None,
+        parts: vec![Part::Text("Hi".into())],
+        at: Place::default(),
+    }];
     Request { messages, ..Request::default() }
 }
 
@@ -232,7 +237,8 @@ fn thinking_is_put_as_it_was_asked_for() {
 #[test]
 fn a_custom_tool_is_a_function_with_one_text() {
     let format = crate::json::read(br#"{"type":"grammar"}"#).expect("is JSON");
-    let custom = Tool { name: "patch".into(), custom: Some(CustomTool { format: Some(format) }), ..Tool::default() };
+    let custom =
+        Tool { name: "patch".into(), custom: Some(CustomTool { format: Some(format) }), ..Tool::default() };
     let request = Request { tools: vec![custom], ..request() };
     let (body, lacks) = encode(&request, "gemini-3-pro");
     assert_eq!(

@@ -57,13 +57,7 @@ fn unreadable() -> Failure {
     Failure::operator("The request could not be edited.")
 }
 
-fn rules<'r>(
-    native: Native,
-    task: &Task<'_>,
-    model: &str,
-    quirks: Quirks,
-    mixed: bool,
-) -> Vec<Rule<'r>> {
+fn rules<'r>(native: Native, task: &Task<'_>, model: &str, quirks: Quirks, mixed: bool) -> Vec<Rule<'r>> {
     let mut rules = Vec::new();
     let mut add = |path, action| rules.push(Rule { path, action });
     if task.model() != model {
@@ -132,8 +126,7 @@ mod tests {
         let wanted = Wanted { model, default_max_tokens: None, provider: &provider };
         let mut lacks = Lacks::new(ClientDialect::OpenAiChat);
         let task = Task::Conversation(request);
-        let adapted =
-            adapt(Native::Chat, body.as_bytes(), &task, wanted, mixed, &mut lacks).expect("adapts");
+        let adapted = adapt(Native::Chat, body.as_bytes(), &task, wanted, mixed, &mut lacks).expect("adapts");
         let body = adapted.body.map(|bytes| String::from_utf8(bytes).expect("is text"));
         (body, adapted.hides_usage, lacks)
     }

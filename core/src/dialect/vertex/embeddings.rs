@@ -136,28 +136,45 @@ mod tests {
     fn each_family_has_its_method() {
         assert_eq!(
             encode("text-embedding-005", &["a", "b"], Some(3)),
-            (":predict", json!({"instances": [{"content": "a"}, {"content": "b"}], "parameters": {"outputDimensionality": 3}}))
+            (
+                ":predict",
+                json!({"instances": [{"content": "a"}, {"content": "b"}], "parameters": {"outputDimensionality": 3}})
+            )
         );
         let content = |text: &str| json!({"parts": [{"text": text}]});
         assert_eq!(
             encode("gemini-embedding-001", &["a"], Some(3)),
-            (":embedContent", json!({"content": content("a"), "embedContentConfig": {"outputDimensionality": 3}}))
+            (
+                ":embedContent",
+                json!({"content": content("a"), "embedContentConfig": {"outputDimensionality": 3}})
+            )
         );
         assert_eq!(
             encode("gemini-embedding-2", &["a", "b"], None),
-            (":batchEmbedContents", json!({"requests": [{"content": content("a")}, {"content": content("b")}]}))
+            (
+                ":batchEmbedContents",
+                json!({"requests": [{"content": content("a")}, {"content": content("b")}]})
+            )
         );
     }
 
     #[test]
     fn each_answer_is_read() {
         for (body, count, input) in [
-            (r#"{"predictions":[{"embeddings":{"values":[1],"statistics":{"token_count":2.0}}},{"embeddings":{"values":[2],"statistics":{"token_count":3}}}]}"#, 2, Some(5)),
+            (
+                r#"{"predictions":[{"embeddings":{"values":[1],"statistics":{"token_count":2.0}}},{"embeddings":{"values":[2],"statistics":{"token_count":3}}}]}"#,
+                2,
+                Some(5),
+            ),
             (r#"{"embedding":{"values":[1]},"usageMetadata":{"promptTokenCount":4}}"#, 1, Some(4)),
             (r#"{"embeddings":[{"values":[1]},{"values":[2]}]}"#, 2, None),
         ] {
             let answer = decode_answer(body.as_bytes()).expect("decodes");
-            assert_eq!((answer.vectors.len(), answer.usage.map(|usage| usage.input)), (count, input), "{body}");
+            assert_eq!(
+                (answer.vectors.len(), answer.usage.map(|usage| usage.input)),
+                (count, input),
+                "{body}"
+            );
             assert!(matches!(&answer.vectors[0], Vector::Numbers(numbers) if numbers.get() == "[1]"));
         }
         for body in ["", "{}", r#"{"predictions":[{}]}"#, r#"{"predictions":[]}"#, r#"{"embedding":{}}"#] {

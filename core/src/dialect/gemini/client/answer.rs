@@ -262,7 +262,10 @@ impl Serialize for Logprobs<'_> {
         let result = LogprobsResult {
             chosen_candidates: tokens.iter().map(|token| Chance::from(&token.chosen)).collect(),
             top_candidates: match tokens.iter().any(top) {
-                true => tokens.iter().map(|token| Top { candidates: token.top.iter().map(Chance::from).collect() }).collect(),
+                true => tokens
+                    .iter()
+                    .map(|token| Top { candidates: token.top.iter().map(Chance::from).collect() })
+                    .collect(),
                 false => Vec::new(),
             },
         };

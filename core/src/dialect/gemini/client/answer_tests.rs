@@ -3,9 +3,20 @@ use serde_json::{Value, json};
 use super::*;
 use crate::conversation::{Choice, Maker, Place, Reasoning, Signature, ToolCall};
 
-fn call(id: &'static str, arguments: &'static str, signature: Option<Signature<'static>>) -> conversation::Part<'static> {
+fn call(
+    id: &'static str,
+    arguments: &'static str,
+    signature: Option<Signature<'static>>,
+) -> conversation::Part<'static> {
     let (id, name, arguments) = (id.into(), "f".into(), arguments.into());
-    conversation::Part::ToolCall(ToolCall { id, name, arguments, custom: false, signature, at: Place::default() })
+    conversation::Part::ToolCall(ToolCall {
+        id,
+        name,
+        arguments,
+        custom: false,
+        signature,
+        at: Place::default(),
+    })
 }
 
 fn choice(parts: Vec<conversation::Part<'static>>, finish: Finish) -> Choice<'static> {
@@ -35,7 +46,8 @@ fn an_answer_has_its_parts_in_order() {
         call("1", r#"{"x": 1}"#, None),
         call("", " ", Some(Signature { maker: Maker::Gemini, value: "REVG".into() })),
     ];
-    let usage = Usage { input: 10, cached_input: 4, output: 9, reasoning: 5, image_input: 3, ..Usage::default() };
+    let usage =
+        Usage { input: 10, cached_input: 4, output: 9, reasoning: 5, image_input: 3, ..Usage::default() };
     let answer = Answer {
         id: Some("r1".into()),
         model: Some("m".into()),
@@ -69,7 +81,8 @@ fn endings_have_googles_words() {
     assert_eq!(reason(vec![], Finish::Stop), word("STOP"));
     assert_eq!(reason(vec![], Finish::Length), word("MAX_TOKENS"));
     assert_eq!(reason(vec![], Finish::ContentFilter), word("SAFETY"));
-    let refusal = || vec![conversation::Part::Refusal("I ".into()), conversation::Part::Refusal("won't.".into())];
+    let refusal =
+        || vec![conversation::Part::Refusal("I ".into()), conversation::Part::Refusal("won't.".into())];
     for finish in [Finish::Stop, Finish::ContentFilter] {
         assert_eq!(reason(refusal(), finish), (Some("SAFETY".to_owned()), json!("I won't.")));
     }
@@ -95,7 +108,8 @@ fn thinking_of_other_vendors_comes_back() {
 #[test]
 fn chances_stand_beside_their_tokens() {
     let chance = |token: &'static str, logprob| TokenChance { token: token.into(), logprob };
-    let tokens = vec![TokenLogprob { chosen: chance("a", -0.5), top: vec![chance("a", -0.5), chance("b", -2.0)] }];
+    let tokens =
+        vec![TokenLogprob { chosen: chance("a", -0.5), top: vec![chance("a", -0.5), chance("b", -2.0)] }];
     let mut choice = choice(vec![], Finish::Stop);
     choice.logprobs = Some(tokens);
     let answer = Answer { choices: vec![choice], ..Answer::default() };
@@ -109,7 +123,9 @@ fn chances_stand_beside_their_tokens() {
 
 #[test]
 fn a_count_is_a_total() {
-    let count = |cached_input| String::from_utf8(encode_count(TokenCount { input: 7, cached_input })).expect("is text");
+    let count = |cached_input| {
+        String::from_utf8(encode_count(TokenCount { input: 7, cached_input })).expect("is text")
+    };
     assert_eq!(count(0), r#"{"totalTokens":7}"#);
     assert_eq!(count(2), r#"{"totalTokens":7,"cachedContentTokenCount":2}"#);
 }

@@ -7,7 +7,8 @@ use crate::dialect::{Call, ClientDialect};
 /// The versions are `v1`, `v1beta` and `v1beta1`. A model of another publisher than Google on Vertex AI is called
 /// `<publisher>/<model>`, which is how the official SDK comes to such a path; a tuned one is called `tunedModels/<model>`.
 pub(crate) fn call(path: &str, query: &str) -> Option<Call> {
-    let rest = ["/v1beta1/", "/v1beta/", "/v1/"].into_iter().find_map(|version| path.strip_prefix(version))?;
+    let rest =
+        ["/v1beta1/", "/v1beta/", "/v1/"].into_iter().find_map(|version| path.strip_prefix(version))?;
     let (resource, method) = rest.rsplit_once(':')?;
     let stream = method == "streamGenerateContent";
     let dialect = match method {
@@ -31,7 +32,8 @@ fn model(resource: &str) -> Option<String> {
     }
     let published = match resource.strip_prefix("projects/") {
         Some(rest) => {
-            let (_project, rest) = rest.split_once("/locations/").filter(|(project, _)| !project.contains('/'))?;
+            let (_project, rest) =
+                rest.split_once("/locations/").filter(|(project, _)| !project.contains('/'))?;
             rest.split_once('/')?.1
         }
         None => resource,
@@ -71,12 +73,19 @@ mod tests {
             ("/v1beta/models/a%2Fb%3Ac:generateContent", "a/b:c"),
             ("/v1beta/models/llama:70b:generateContent", "llama:70b"),
             ("/v1beta/tunedModels/mine:generateContent", "tunedModels/mine"),
-            ("/v1beta1/projects/p/locations/eu/publishers/google/models/gemini-x:generateContent", "gemini-x"),
+            (
+                "/v1beta1/projects/p/locations/eu/publishers/google/models/gemini-x:generateContent",
+                "gemini-x",
+            ),
             ("/v1/projects/p/locations/eu/publishers/openai/models/gpt-4o:generateContent", "openai/gpt-4o"),
             ("/v1beta1/publishers/google/models/gemini-x:generateContent", "gemini-x"),
         ] {
             let call = call(path, "").expect("is served");
-            assert_eq!((call.model.as_deref(), call.stream, call.array), (Some(model), false, false), "{path}");
+            assert_eq!(
+                (call.model.as_deref(), call.stream, call.array),
+                (Some(model), false, false),
+                "{path}"
+            );
         }
     }
 
@@ -92,7 +101,14 @@ mod tests {
         for odd in ["embedContent", "", "generateContent/x"] {
             assert_eq!(of(odd, ""), None, "{odd}");
         }
-        for odd in ["/v1/models/:generateContent", "/v2/models/m:generateContent", "/v1/x/m:generateContent", "/v1/models/%FF:countTokens", "/v1/models/%2:countTokens", "/v1/projects/p/locations/l:generateContent"] {
+        for odd in [
+            "/v1/models/:generateContent",
+            "/v2/models/m:generateContent",
+            "/v1/x/m:generateContent",
+            "/v1/models/%FF:countTokens",
+            "/v1/models/%2:countTokens",
+            "/v1/projects/p/locations/l:generateContent",
+        ] {
             assert_eq!(call(odd, ""), None, "{odd}");
         }
     }

@@ -48,7 +48,9 @@ impl<'o, 'a> Contents<'o, 'a> {
         self.others.add("systemInstruction", content.others);
         let mut parts = Vec::new();
         for (position, part) in content.parts.unwrap_or_default().into_iter().enumerate() {
-            self.part(Place::part(SYSTEM as usize, position), part, From::User, &mut |_, part| parts.push(part))?;
+            self.part(Place::part(SYSTEM as usize, position), part, From::User, &mut |_, part| {
+                parts.push(part)
+            })?;
         }
         Ok(parts)
     }
@@ -87,7 +89,12 @@ impl<'o, 'a> Contents<'o, 'a> {
                 From::Model => Role::Assistant,
                 From::Function => Role::Tool,
             };
-            messages.push(Message { role, name: None, parts: joined_thoughts(parts), at: Place::item(index) });
+            messages.push(Message {
+                role,
+                name: None,
+                parts: joined_thoughts(parts),
+                at: Place::item(index),
+            });
         }
         Ok(())
     }
@@ -163,8 +170,7 @@ impl<'o, 'a> Contents<'o, 'a> {
         let id = result.id.filter(|id| !id.is_empty());
         let name = result.name.unwrap_or_default();
         let by_id = id.as_ref().and_then(|id| self.calls.iter().position(|call| call.id == *id));
-        let by_name =
-            || self.calls.iter().position(|call| !call.is_answered && call.name == name);
+        let by_name = || self.calls.iter().position(|call| !call.is_answered && call.name == name);
         let call = by_id.or_else(by_name).and_then(|position| self.calls.get_mut(position));
         let call = match call {
             Some(call) => {
@@ -173,7 +179,8 @@ impl<'o, 'a> Contents<'o, 'a> {
             }
             None => id.unwrap_or(name),
         };
-        let (output, failed) = result.response.map(|response| self.output(&path, response)).unwrap_or_default();
+        let (output, failed) =
+            result.response.map(|response| self.output(&path, response)).unwrap_or_default();
         let mut parts: Vec<_> = output.map(Part::Text).into_iter().collect();
         for (position, part) in result.parts.unwrap_or_default().into_iter().enumerate() {
             let path = format!("{path}.parts[{position}]");
@@ -194,8 +201,12 @@ impl<'o, 'a> Contents<'o, 'a> {
         let whole = Raw::from(response);
         let text = |value: Raw<'a>| Some(value.read::<Text<'a>>().unwrap_or_else(|_| value.get().into()));
         match whole.read::<Output<'a>>() {
-            Ok(Output { output: Some(output), error: None, others }) if others.is_empty() => (text(output), false),
-            Ok(Output { output: None, error: Some(error), others }) if others.is_empty() => (text(error), true),
+            Ok(Output { output: Some(output), error: None, others }) if others.is_empty() => {
+                (text(output), false)
+            }
+            Ok(Output { output: None, error: Some(error), others }) if others.is_empty() => {
+                (text(error), true)
+            }
             Ok(Output { output: None, error: None, others }) if others.is_empty() => (None, false),
             Ok(_) => (Some(whole.get().into()), false),
             // A field twice: nobody can say what it is.

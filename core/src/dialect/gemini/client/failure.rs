@@ -92,13 +92,25 @@ mod tests {
             ]}})
         );
         // What we write, we read again.
-        let read = ProviderDialect::Gemini.decode_failure(429, &encode_failure(&Failure { retry_after: Some(3), ..Failure::provider(429, "Slow.") }));
+        let read = ProviderDialect::Gemini.decode_failure(
+            429,
+            &encode_failure(&Failure { retry_after: Some(3), ..Failure::provider(429, "Slow.") }),
+        );
         assert_eq!((read.status, &*read.message, read.retry_after), (429, "Slow.", Some(3)));
     }
 
     #[test]
     fn each_kind_has_its_word() {
-        for (status, word) in [(401, "UNAUTHENTICATED"), (403, "PERMISSION_DENIED"), (404, "NOT_FOUND"), (429, "RESOURCE_EXHAUSTED"), (503, "UNAVAILABLE"), (504, "DEADLINE_EXCEEDED"), (500, "INTERNAL"), (413, "INVALID_ARGUMENT")] {
+        for (status, word) in [
+            (401, "UNAUTHENTICATED"),
+            (403, "PERMISSION_DENIED"),
+            (404, "NOT_FOUND"),
+            (429, "RESOURCE_EXHAUSTED"),
+            (503, "UNAVAILABLE"),
+            (504, "DEADLINE_EXCEEDED"),
+            (500, "INTERNAL"),
+            (413, "INVALID_ARGUMENT"),
+        ] {
             let body = encode_failure(&Failure::provider(status, "x"));
             let body: Value = serde_json::from_slice(&body).expect("is JSON");
             assert_eq!(body["error"]["status"], word);

@@ -50,8 +50,17 @@ fn is_content(parent: &str, name: &str) -> bool {
             // How to look at a part, and what programs remember with it.
             !matches!(
                 name,
-                "mediaResolution" | "media_resolution" | "videoMetadata" | "video_metadata" | "partMetadata"
-                    | "part_metadata" | "mediaProcessing" | "media_processing" | "scheduling"
+                "displayName"
+                    | "display_name"
+                    | "mediaResolution"
+                    | "media_resolution"
+                    | "videoMetadata"
+                    | "video_metadata"
+                    | "partMetadata"
+                    | "part_metadata"
+                    | "mediaProcessing"
+                    | "media_processing"
+                    | "scheduling"
             )
         }
         _ => false,

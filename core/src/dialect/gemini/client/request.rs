@@ -3,8 +3,8 @@
 use crate::conversation::{
     Effort, Field, Format, JsonSchema, Message, Place, Request, Role, Thinking, Tool, ToolChoice,
 };
-use crate::dialect::malformed::{malformed, missing};
 use crate::dialect::Call;
+use crate::dialect::malformed::{malformed, missing};
 use crate::failure::Failure;
 use crate::json::{self, Raw, Text};
 
@@ -68,7 +68,11 @@ fn read_request<'a>(call: &'a Call, wire: GenerateRequest<'a>) -> Result<Request
         model: call.model.as_deref().unwrap_or_default().into(),
         messages,
         tools,
-        tool_choice: wire.tool_config.map(|config| read_tool_config(config, &mut others)).transpose()?.flatten(),
+        tool_choice: wire
+            .tool_config
+            .map(|config| read_tool_config(config, &mut others))
+            .transpose()?
+            .flatten(),
         service_tier: wire.service_tier.and_then(|tier| read_service_tier(&tier, &mut others)),
         stream: call.stream,
         stream_usage: true,

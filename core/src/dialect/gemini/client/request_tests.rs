@@ -114,7 +114,8 @@ fn parts_of_every_kind_are_read() {
 #[test]
 fn calls_and_results_find_each_other_without_ids() {
     let call = |name: &str| json!({"functionCall": {"name": name, "args": {"x": 1}}});
-    let result = |name: &str, response: Value| json!({"functionResponse": {"name": name, "response": response}});
+    let result =
+        |name: &str, response: Value| json!({"functionResponse": {"name": name, "response": response}});
     let body = json!({"contents": [
         {"role": "user", "parts": [{"text": "q"}]},
         {"role": "model", "parts": [call("f"), call("g"), call("f"), {"functionCall": {"id": "own", "name": "h"}}]},
@@ -124,7 +125,8 @@ fn calls_and_results_find_each_other_without_ids() {
         {"parts": [{"functionResponse": {"id": "lost", "name": "z", "response": {"output": {"a": 1}}}}]},
     ]});
     decode(&body, |request| {
-        let shapes = [(Role::User, 1), (Role::Assistant, 4), (Role::Tool, 4), (Role::User, 1), (Role::Tool, 1)];
+        let shapes =
+            [(Role::User, 1), (Role::Assistant, 4), (Role::Tool, 4), (Role::User, 1), (Role::Tool, 1)];
         assert_eq!(shape(request), shapes);
         let calls = request.messages[1].parts.iter().map(|part| match part {
             Part::ToolCall(call) => (call.id.to_string(), call.arguments.to_string()),
@@ -141,7 +143,8 @@ fn calls_and_results_find_each_other_without_ids() {
                 (id("own"), "{}".to_owned()),
             ]
         );
-        let results = [&request.messages[2], &request.messages[4]].into_iter().flat_map(|message| &message.parts);
+        let results =
+            [&request.messages[2], &request.messages[4]].into_iter().flat_map(|message| &message.parts);
         let results = results.map(|part| match part {
             Part::ToolResult(result) => {
                 let text = result.parts.first().map(|part| match part {
@@ -190,7 +193,9 @@ fn signatures_and_thoughts_are_kept() {
         assert!(matches!(&parts[1], Part::Text(text) if &**text == "a"));
         assert_eq!(reasoning(&parts[2]), (String::new(), Maker::Gemini, "QUJD".to_owned()));
         let signature = |part: &Part<'_>| match part {
-            Part::ToolCall(call) => call.signature.as_ref().and_then(|signature| signature.of(Maker::Gemini).map(str::to_owned)),
+            Part::ToolCall(call) => {
+                call.signature.as_ref().and_then(|signature| signature.of(Maker::Gemini).map(str::to_owned))
+            }
             part => panic!("no call: {part:?}"),
         };
         assert_eq!((signature(&parts[3]).as_deref(), signature(&parts[4])), (Some("REVG"), None));
@@ -224,8 +229,14 @@ fn tools_are_declared_in_either_kind_of_schema() {
                 ("h".to_owned(), None),
             ]
         );
-        assert_eq!(serde_json::to_string(&request.tools[0].parameters).ok().as_deref(), Some(r#"{"type":"object"}"#));
-        assert_eq!(ClientDialect::Gemini.name(Field::Tool(request.tools[1].at)), "tools[0].functionDeclarations[1]");
+        assert_eq!(
+            serde_json::to_string(&request.tools[0].parameters).ok().as_deref(),
+            Some(r#"{"type":"object"}"#)
+        );
+        assert_eq!(
+            ClientDialect::Gemini.name(Field::Tool(request.tools[1].at)),
+            "tools[0].functionDeclarations[1]"
+        );
     });
     let response = "tools[0].functionDeclarations[0].response".to_owned();
     assert!(ClientDialect::Gemini.is_advice(&response));
@@ -244,12 +255,21 @@ fn modes_become_choices() {
     assert_eq!(choice("AUTO", json!(null)), expected(Some(ToolChoice::Auto)));
     assert_eq!(choice("NONE", json!([])), expected(Some(ToolChoice::None)));
     assert_eq!(choice("ANY", json!([])), expected(Some(ToolChoice::Required)));
-    assert_eq!(choice("ANY", json!(["a", "b"])), expected(Some(ToolChoice::Allowed { names: names(), required: true })));
-    assert_eq!(choice("VALIDATED", json!(["a", "b"])), expected(Some(ToolChoice::Allowed { names: names(), required: false })));
+    assert_eq!(
+        choice("ANY", json!(["a", "b"])),
+        expected(Some(ToolChoice::Allowed { names: names(), required: true }))
+    );
+    assert_eq!(
+        choice("VALIDATED", json!(["a", "b"])),
+        expected(Some(ToolChoice::Allowed { names: names(), required: false }))
+    );
     assert_eq!(choice("VALIDATED", json!([])), expected(Some(ToolChoice::Auto)));
     assert_eq!(choice("MODE_UNSPECIFIED", json!([])), expected(None));
     let odd = with("toolConfig", json!({"functionCallingConfig": {"mode": "SOME"}}));
-    assert_eq!(refused(&odd), ("toolConfig.functionCallingConfig.mode".to_owned(), "invalid_value".to_owned()));
+    assert_eq!(
+        refused(&odd),
+        ("toolConfig.functionCallingConfig.mode".to_owned(), "invalid_value".to_owned())
+    );
 }
 
 #[test]
@@ -284,8 +304,17 @@ fn thinking_is_a_budget_or_a_level() {
     };
     assert_eq!(thinking(json!({"thinkingBudget": -1})), (Some(Thinking::Adaptive), None, None));
     assert_eq!(thinking(json!({"thinkingBudget": 0})), (Some(Thinking::Off), None, None));
-    assert_eq!(thinking(json!({"thinkingBudget": 5, "includeThoughts": false})), (Some(Thinking::Budget(5)), None, Some(false)));
-    for (word, effort) in [("minimal", Effort::Minimal), ("LOW", Effort::Low), ("MEDIUM", Effort::Medium), ("high", Effort::High), ("XHIGH", Effort::XHigh)] {
+    assert_eq!(
+        thinking(json!({"thinkingBudget": 5, "includeThoughts": false})),
+        (Some(Thinking::Budget(5)), None, Some(false))
+    );
+    for (word, effort) in [
+        ("minimal", Effort::Minimal),
+        ("LOW", Effort::Low),
+        ("MEDIUM", Effort::Medium),
+        ("high", Effort::High),
+        ("XHIGH", Effort::XHigh),
+    ] {
         assert_eq!(thinking(json!({"thinkingLevel": word})), (None, Some(effort), None));
     }
     let odd = with("generationConfig", json!({"thinkingConfig": {"thinkingBudget": -2}}));
@@ -332,7 +361,10 @@ fn faults_are_named_by_the_clients_own_paths() {
     assert_eq!(path(json!({})), fault("contents", "missing_required_parameter"));
     assert_eq!(path(json!({"contents": []})), fault("contents", "invalid_value"));
     assert_eq!(path(json!({"contents": [{"role": "system"}]})), fault("contents[0].role", "invalid_value"));
-    assert_eq!(path(json!({"contents": [{"parts": [{"text": 1}]}]})), fault("contents[0].parts[0].text", "invalid_type"));
+    assert_eq!(
+        path(json!({"contents": [{"parts": [{"text": 1}]}]})),
+        fault("contents[0].parts[0].text", "invalid_type")
+    );
     assert_eq!(
         path(json!({"contents": [{"parts": [{"functionCall": {}}]}]})),
         fault("contents[0].parts[0].functionCall.name", "missing_required_parameter")
@@ -341,7 +373,12 @@ fn faults_are_named_by_the_clients_own_paths() {
         path(json!({"contents": [{"parts": [{"inlineData": {"data": "QQ=="}}]}]})),
         fault("contents[0].parts[0].inlineData.mimeType", "missing_required_parameter")
     );
-    for (field, value) in [("maxOutputTokens", json!(0)), ("maxOutputTokens", json!(1.5)), ("topK", json!(-1)), ("candidateCount", json!(1e20))] {
+    for (field, value) in [
+        ("maxOutputTokens", json!(0)),
+        ("maxOutputTokens", json!(1.5)),
+        ("topK", json!(-1)),
+        ("candidateCount", json!(1e20)),
+    ] {
         let config = with("generationConfig", json!({field: value}));
         assert_eq!(path(config), fault(&format!("generationConfig.{field}"), "invalid_value"));
     }
@@ -360,15 +397,54 @@ fn a_count_is_of_contents_or_of_a_request() {
         assert_eq!(&*request.model, "gemini-x");
     }
     let generate = path("generateContent");
-    let request = decode_request(&generate, br#"{"contents":[{}],"generateContentRequest":{}}"#).expect("decodes");
+    let request =
+        decode_request(&generate, br#"{"contents":[{}],"generateContentRequest":{}}"#).expect("decodes");
     assert_eq!(request.others.len(), 1);
 }
 
 #[test]
 fn the_path_says_what_the_body_does_not() {
-    let call = Call::of("POST", "/v1beta/models/m:streamGenerateContent?alt=sse&key=secret").expect("is served");
+    let call =
+        Call::of("POST", "/v1beta/models/m:streamGenerateContent?alt=sse&key=secret").expect("is served");
     let request = decode_request(&call, br#"{"contents":[{}]}"#).expect("decodes");
     assert_eq!((&*request.model, request.stream, call.query.as_deref()), ("m", true, None));
+}
+
+/// Read and written again for a provider of the same dialect, a request says the same.
+#[test]
+fn a_request_survives_the_way_through_the_conversation() {
+    use crate::dialect::{Lacks, ProviderDialect, Wanted, gemini};
+    let body = json!({
+        "systemInstruction": {"parts": [{"text": "s"}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": "q"}, {"inlineData": {"mimeType": "image/png", "data": "QQ=="}},
+                {"fileData": {"mimeType": "application/pdf", "fileUri": "https://x.test/a.pdf"}}]},
+            {"role": "model", "parts": [
+                {"text": "hm", "thought": true, "thoughtSignature": "QUJD"}, {"text": "a", "thoughtSignature": "REVG"},
+                {"functionCall": {"id": "1", "name": "f", "args": {"x": 1}}, "thoughtSignature": "R0hJ"},
+                {"functionCall": {"id": "2", "name": "g", "args": {}}}]},
+            {"role": "user", "parts": [
+                {"functionResponse": {"id": "1", "name": "f", "response": {"output": "one"},
+                    "parts": [{"inlineData": {"mimeType": "image/png", "data": "QQ=="}}]}},
+                {"functionResponse": {"id": "2", "name": "g", "response": {"error": "two"}}}]},
+            {"role": "user", "parts": [{"text": "r"}]},
+        ],
+        "tools": [{"functionDeclarations": [{"name": "f", "description": "d", "parametersJsonSchema": {"type": "object"}}, {"name": "g"}]}],
+        "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f", "g"]}},
+        "generationConfig": {"stopSequences": ["x"], "maxOutputTokens": 9, "temperature": 0.5, "topP": 0.25, "topK": 40,
+            "seed": 3, "presencePenalty": 0.5, "frequencyPenalty": -0.5, "responseLogprobs": true, "logprobs": 2,
+            "responseMimeType": "application/json", "responseJsonSchema": {"type": "object"},
+            "thinkingConfig": {"includeThoughts": true, "thinkingLevel": "HIGH"}},
+        "serviceTier": "flex",
+    });
+    let provider = crate::policy::Provider::for_tests(ProviderDialect::Gemini);
+    let wanted = Wanted { model: "gemini-3-pro", default_max_tokens: None, provider: &provider };
+    let lacks = Lacks::new(ClientDialect::Gemini);
+    let written = decode(&body, |request| {
+        gemini::encode_request(request, wanted, gemini::Platform::Developer, &mut lacks.clone())
+            .expect("encodes")
+    });
+    assert_eq!(serde_json::from_slice::<Value>(&written).expect("is JSON"), body);
 }
 
 mod mutations {

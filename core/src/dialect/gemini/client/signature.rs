@@ -7,8 +7,8 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::alphabet::STANDARD as ALPHABET;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use serde::{Deserialize, Serialize};
 
 use super::super::message::FOREIGN_CALL_SIGNATURE;
@@ -69,8 +69,12 @@ pub fn write<'s>(
         (None, None, None) => None,
         (Some(signature), None, None) if !is_foreign(signature) => Some(text(signature)),
         (signature, hidden, id) => {
-            let carried =
-                Carried { sluice: 1, signature: signature.map(text), hidden: hidden.map(text), id: id.map(Cow::Borrowed) };
+            let carried = Carried {
+                sluice: 1,
+                signature: signature.map(text),
+                hidden: hidden.map(text),
+                id: id.map(Cow::Borrowed),
+            };
             // A struct of texts always serialises.
             Some(Cow::Owned(STANDARD.encode(serde_json::to_vec(&carried).unwrap_or_default())))
         }
@@ -88,7 +92,9 @@ pub fn read(text: Text<'_>) -> Found<'_> {
         return Found::default();
     }
     match carried(&text) {
-        None => Found { signature: Some(Signature { maker: Maker::Gemini, value: text }), ..Found::default() },
+        None => {
+            Found { signature: Some(Signature { maker: Maker::Gemini, value: text }), ..Found::default() }
+        }
         Some(carried) => {
             let read = |text: Cow<'_, str>| Signature::read(text.into_owned().into(), Maker::Gemini);
             Found {

@@ -101,9 +101,9 @@ impl StreamWriter {
             Event::HiddenReasoning { choice, hidden } => self.signature(choice, None, Some(&hidden), out),
             Event::ToolCall { choice, call, tool } => self.call(choice, call, tool, out),
             Event::Arguments { choice, call, json } => {
-                let held = self.progress(choice).and_then(|progress| {
-                    progress.held.iter_mut().rev().find(|held| held.call == call)
-                });
+                let held = self
+                    .progress(choice)
+                    .and_then(|progress| progress.held.iter_mut().rev().find(|held| held.call == call));
                 if let Some(held) = held {
                     held.arguments.push_str(&json);
                 }

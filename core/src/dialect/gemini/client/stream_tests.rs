@@ -49,7 +49,10 @@ fn an_answer_with_thoughts_and_calls() {
             start(),
             Event::Usage(Usage { input: 5, ..Usage::default() }),
             Event::Reasoning { choice: 0, text: "hm".into() },
-            Event::Signature { choice: 0, signature: Signature { maker: Maker::Gemini, value: "QUJD".into() } },
+            Event::Signature {
+                choice: 0,
+                signature: Signature { maker: Maker::Gemini, value: "QUJD".into() },
+            },
             Event::Text { choice: 0, text: "".into() },
             Event::Text { choice: 0, text: "a".into() },
             Event::ToolCall { choice: 0, call: 0, tool: tool("1", "") },
@@ -104,21 +107,32 @@ fn choices_keep_apart() {
         .as_array()
         .expect("is there")
         .iter()
-        .map(|candidate| (candidate["index"].clone(), candidate["finishReason"].clone(), candidate["finishMessage"].clone()))
+        .map(|candidate| {
+            (
+                candidate["index"].clone(),
+                candidate["finishReason"].clone(),
+                candidate["finishMessage"].clone(),
+            )
+        })
         .collect();
     assert_eq!(
         endings,
         [
             (json!(1), json!("MAX_TOKENS"), json!(null)),
             (json!(0), json!("SAFETY"), json!("I won't.")),
-            (json!(2), json!("MALFORMED_FUNCTION_CALL"), json!("The arguments of a function call are no JSON object.")),
+            (
+                json!(2),
+                json!("MALFORMED_FUNCTION_CALL"),
+                json!("The arguments of a function call are no JSON object.")
+            ),
         ]
     );
 }
 
 #[test]
 fn chances_come_with_their_text() {
-    let tokens = || vec![TokenLogprob { chosen: TokenChance { token: "a".into(), logprob: -0.5 }, top: Vec::new() }];
+    let tokens =
+        || vec![TokenLogprob { chosen: TokenChance { token: "a".into(), logprob: -0.5 }, top: Vec::new() }];
     let text = write(
         false,
         vec![
@@ -138,7 +152,8 @@ fn chances_come_with_their_text() {
 
 #[test]
 fn an_array_is_one_json_text_however_it_ends() {
-    let complete = vec![start(), Event::Text { choice: 0, text: "a".into() }, finish(0, Finish::Stop), Event::End];
+    let complete =
+        vec![start(), Event::Text { choice: 0, text: "a".into() }, finish(0, Finish::Stop), Event::End];
     let read = |text: &str| serde_json::from_str::<Vec<Value>>(text).expect("is an array");
     assert_eq!(read(&write(true, complete)).len(), 2);
     let error = || Event::Error(Failure::truncated());
@@ -149,7 +164,10 @@ fn an_array_is_one_json_text_however_it_ends() {
     let events = events(&write(false, vec![start(), error()]));
     assert_eq!((events.len(), &events[0]["error"]["status"]), (1, &json!("INTERNAL")));
     let writer = |array| StreamWriter::new(Asked { array, ..Asked::default() });
-    assert_eq!((writer(true).content_type(), writer(false).content_type()), ("application/json", "text/event-stream"));
+    assert_eq!(
+        (writer(true).content_type(), writer(false).content_type()),
+        ("application/json", "text/event-stream")
+    );
 }
 
 /// What a provider of this dialect streams reaches a client of the same dialect, by way of the canonical events.

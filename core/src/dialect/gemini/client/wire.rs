@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use crate::json::{RawObject, Raw, Text, object};
+use crate::json::{Raw, RawObject, Text, object};
 
 object! {
     #[derive(Default)]
@@ -57,7 +57,6 @@ object! {
     pub(super) struct FileData<'a> {
         "mimeType" | "mime_type" => media_type: Text<'a>,
         "fileUri" | "file_uri" => uri: Text<'a>,
-        "displayName" | "display_name" => name: Text<'a>,
         ..others
     }
 }

@@ -5,11 +5,11 @@ mod name;
 mod others;
 mod request;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use stream::ChatEncoder;
-
-pub(in crate::dialect::openai) use super::provider::WireUsage;
 
 pub(crate) use answer::encode_answer;
 pub(crate) use name::name;

@@ -1,8 +1,8 @@
 //! Reads a Chat Completions request into the canonical conversation.
 
 use crate::conversation::{
-    CacheMark, CustomTool, Effort, Format, JsonSchema, Maker, Media, MediaKind, MediaSource, Message, Part, Place, Reasoning,
-    Request, Role, Signature, Tool, ToolCall, ToolChoice, ToolResult,
+    CacheMark, CustomTool, Effort, Format, JsonSchema, Maker, Media, MediaKind, MediaSource, Message, Part,
+    Place, Reasoning, Request, Role, Signature, Tool, ToolCall, ToolChoice, ToolResult,
 };
 use crate::dialect::malformed;
 use crate::failure::Failure;
@@ -10,7 +10,8 @@ use crate::json::{self, Raw, Text, TextOr};
 
 use super::others::Others;
 use super::wire::{
-    CacheBreakpoint, ChatMessage, ChatPart, ChatRequest, ChatTool, ChatToolCall, ChatToolChoice, ResponseFormat,
+    CacheBreakpoint, ChatMessage, ChatPart, ChatRequest, ChatTool, ChatToolCall, ChatToolChoice,
+    ResponseFormat,
 };
 
 /// Reads a request's body; a failure names the parameter that is wrong.

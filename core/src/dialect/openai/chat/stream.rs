@@ -108,7 +108,8 @@ impl ChatEncoder {
     }
 
     fn tool_call(&mut self, choice: u32, call: u32, tool: &ToolCall<'_>, out: &mut Vec<u8>) {
-        let delta = ToolCallDelta { extra_content: extra_content(tool), ..ToolCallDelta::begin(call, &tool.id) };
+        let delta =
+            ToolCallDelta { extra_content: extra_content(tool), ..ToolCallDelta::begin(call, &tool.id) };
         if tool.custom {
             self.customs.push((choice, call));
             let custom = Some(CustomDelta { name: Some(&tool.name), input: &tool.arguments });
@@ -121,7 +122,12 @@ impl ChatEncoder {
             return;
         }
         let function = Some(FunctionDelta { name: Some(&tool.name), arguments: &tool.arguments });
-        self.delta(choice, "tool_calls", &[ToolCallDelta { r#type: Some("function"), function, ..delta }], out);
+        self.delta(
+            choice,
+            "tool_calls",
+            &[ToolCallDelta { r#type: Some("function"), function, ..delta }],
+            out,
+        );
     }
 
     fn arguments(&mut self, choice: u32, call: u32, json: &str, out: &mut Vec<u8>) {
@@ -138,7 +144,8 @@ impl ChatEncoder {
 
     /// Writes the held calls of a choice, as another call begins or the choice ends.
     fn release(&mut self, choice: u32, out: &mut Vec<u8>) {
-        let (ready, held) = std::mem::take(&mut self.held).into_iter().partition(|held| held.choice == choice);
+        let (ready, held) =
+            std::mem::take(&mut self.held).into_iter().partition(|held| held.choice == choice);
         self.held = held;
         let ready: Vec<HeldCall> = ready;
         for call in ready {

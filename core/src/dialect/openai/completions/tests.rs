@@ -26,7 +26,7 @@ fn prompts(request: &Request<'_>) -> Vec<String> {
     request.messages.iter().map(|message| message.parts.iter().map(said).collect()).collect()
 }
 
-fn others(request: &Request<'_>) -> Vec<(&str, bool)> {
+fn others<'a>(request: &'a Request<'_>) -> Vec<(&'a str, bool)> {
     request.others.iter().map(|Other { path, content }| (path.as_str(), *content)).collect()
 }
 

@@ -201,7 +201,9 @@ impl<'a> Edits<'a> {
     /// The place of a member's name, with its quotes.
     fn name(&self, member: &Member<'_>) -> Option<Range<usize>> {
         let mut escaped = false;
-        for (position, byte) in self.body.iter().enumerate().take(member.place.end).skip(member.place.start + 1) {
+        for (position, byte) in
+            self.body.iter().enumerate().take(member.place.end).skip(member.place.start + 1)
+        {
             match byte {
                 _ if escaped => escaped = false,
                 b'\\' => escaped = true,

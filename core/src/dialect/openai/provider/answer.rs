@@ -97,7 +97,11 @@ pub(super) fn made_call_id(answer: Option<&str>, call: usize) -> Text<'static> {
     Text::from(format!("call_{}_{call}", answer.unwrap_or_default()))
 }
 
-fn read_choice<'a>(position: usize, choice: WireChoice<'a>, answer: Option<&str>) -> Result<Choice<'a>, Failure> {
+fn read_choice<'a>(
+    position: usize,
+    choice: WireChoice<'a>,
+    answer: Option<&str>,
+) -> Result<Choice<'a>, Failure> {
     // Azure leaves out a message that its filters have taken.
     let is_filtered = choice.finish_reason.as_deref() == Some("content_filter");
     let message = match choice.message {

@@ -63,7 +63,11 @@ fn everything_an_answer_says_is_read() {
 fn vendors_own_forms_are_read() {
     for (message, finish, expected) in [
         (json!({"content": "x", "reasoning": "r"}), "stop", "0: reasoning r, text x | Stop"),
-        (json!({"content": "x", "reasoning": "r", "reasoning_content": "r"}), "stop", "0: reasoning r, text x | Stop"),
+        (
+            json!({"content": "x", "reasoning": "r", "reasoning_content": "r"}),
+            "stop",
+            "0: reasoning r, text x | Stop",
+        ),
         (
             json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "t"}]}, {"type": "text", "text": "x"}, {"type": "reference", "reference_ids": [1]}]}),
             "stop",
@@ -86,7 +90,13 @@ fn vendors_own_forms_are_read() {
 
 #[test]
 fn what_is_no_answer_is_a_failure() {
-    for body in [json!({}), json!({"choices": []}), json!({"choices": [{"index": 0}]}), json!([]), json!({"choices": 1})] {
+    for body in [
+        json!({}),
+        json!({"choices": []}),
+        json!({"choices": [{"index": 0}]}),
+        json!([]),
+        json!({"choices": 1}),
+    ] {
         assert_eq!(decoded(&body), "502 The provider's answer could not be read.");
     }
     assert_eq!(decoded(&json!({"error": {"message": "Sorry", "code": 429}})), "429 Sorry");
@@ -115,7 +125,8 @@ fn logprobs_and_usage_are_read() {
 
 #[test]
 fn an_answer_that_passes_is_not_taken_apart() {
-    let odd = json!({"id": "c", "model": "m", "choices": {"odd": true}, "usage": {"prompt_tokens": 3}}).to_string();
+    let odd =
+        json!({"id": "c", "model": "m", "choices": {"odd": true}, "usage": {"prompt_tokens": 3}}).to_string();
     let Ok(Outcome::Conversation(answer)) = decode_native(TaskKind::Conversation, odd.as_bytes()) else {
         panic!("passes");
     };

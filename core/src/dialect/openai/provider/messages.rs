@@ -323,7 +323,10 @@ impl<'r> Writer<'r, '_> {
                 Some(PartKind::Audio { data, format })
             }
             (MediaKind::File, MediaSource::Base64 { media_type, data, file_name }) => {
-                Some(PartKind::FileData { data: Url::Data { media_type, data }, name: named(file_name, media_type) })
+                Some(PartKind::FileData {
+                    data: Url::Data { media_type, data },
+                    name: named(file_name, media_type),
+                })
             }
             (MediaKind::File, MediaSource::Text { text, file_name }) => {
                 Some(PartKind::FileData { data: Url::Plain(text), name: named(file_name, "text/plain") })

@@ -81,7 +81,13 @@ mod tests {
 
     #[test]
     fn names_tell_the_family() {
-        for model in ["gpt-4o-2024-11-20", "gpt-4.1-mini", "gpt-3.5-turbo", "gpt-5-chat-latest", "ft:gpt-4o-mini:me::x"] {
+        for model in [
+            "gpt-4o-2024-11-20",
+            "gpt-4.1-mini",
+            "gpt-3.5-turbo",
+            "gpt-5-chat-latest",
+            "ft:gpt-4o-mini:me::x",
+        ] {
             let family = Family::of(model);
             assert_eq!((family.reasons, family.custom_tools), (Some(false), false), "{model}");
         }
@@ -98,7 +104,11 @@ mod tests {
         ] {
             let family = Family::of(model);
             assert_eq!(family.reasons, Some(true), "{model}");
-            assert_eq!((family.off, family.samples, family.breakpoints), (off, samples, breakpoints), "{model}");
+            assert_eq!(
+                (family.off, family.samples, family.breakpoints),
+                (off, samples, breakpoints),
+                "{model}"
+            );
         }
         for model in ["my-deployment", "omni", "gpt-oss-120b", "gpt-", ""] {
             assert_eq!(Family::of(model).reasons, None, "{model}");

@@ -6,9 +6,7 @@ use serde::{Serialize, Serializer};
 use super::messages::{ChatMessage, Shape, write_messages};
 use super::model::Family;
 use super::{is_openai, is_openai_made};
-use crate::conversation::{
-    Effort, Field, Format, JsonSchema, Request, Thinking, Tool, ToolChoice,
-};
+use crate::conversation::{Effort, Field, Format, JsonSchema, Request, Thinking, Tool, ToolChoice};
 use crate::dialect::presets::Quirks;
 use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
@@ -208,8 +206,9 @@ pub(super) fn family(wanted: Wanted<'_>) -> Family {
 /// Notes what is asked for and not there.
 fn note_lacks(request: &Request<'_>, quirks: Quirks, lacks: &mut Lacks) {
     let is_penalty = |penalty: Option<f64>| penalty.is_some_and(|penalty| penalty != 0.0);
-    let is_word =
-        |word: &Option<Text<'_>>, nothing: &str| word.as_deref().is_some_and(|word| !word.is_empty() && word != nothing);
+    let is_word = |word: &Option<Text<'_>>, nothing: &str| {
+        word.as_deref().is_some_and(|word| !word.is_empty() && word != nothing)
+    };
     if request.top_k.is_some() && !quirks.takes("top_k") {
         lacks.parameter(Field::TopK);
     }
@@ -244,12 +243,7 @@ fn note_lacks(request: &Request<'_>, quirks: Quirks, lacks: &mut Lacks) {
 }
 
 /// 1 is what happens without it at OpenAI; elsewhere each model may have another default.
-fn write_temperature(
-    request: &Request<'_>,
-    family: Family,
-    shape: Shape,
-    lacks: &mut Lacks,
-) -> Option<f64> {
+fn write_temperature(request: &Request<'_>, family: Family, shape: Shape, lacks: &mut Lacks) -> Option<f64> {
     let asked = request.temperature.filter(|value| *value != 1.0 || !shape.openai)?;
     if !family.samples {
         lacks.parameter(Field::Temperature);
@@ -351,11 +345,13 @@ fn write_tool<'r>(tool: &'r Tool<'_>, shape: Shape, lacks: &mut Lacks) -> ToolDe
         let custom = Some(Custom { name, description, format: custom.format.map(write_custom_format) });
         return ToolDefinition { r#type: "custom", function: None, custom };
     }
-    let is_plain = |format: Raw<'_>| format.get().contains("\"text\"") && !format.get().contains("\"grammar\"");
+    let is_plain =
+        |format: Raw<'_>| format.get().contains("\"text\"") && !format.get().contains("\"grammar\"");
     if custom.format.is_some_and(|format| !is_plain(format)) {
         lacks.omission(Field::ToolFormat(tool.at));
     }
-    let function = Some(Function { name, description, parameters: Some(Parameters::Input(INPUT)), strict: None });
+    let function =
+        Some(Function { name, description, parameters: Some(Parameters::Input(INPUT)), strict: None });
     ToolDefinition { r#type: "function", function, custom: None }
 }
 
@@ -439,7 +435,7 @@ impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let request = self.request;
         let mut map = Fields { map: serializer.serialize_map(None)?, quirks: self.quirks };
-        
+
         map.put("model", Some(self.model))?;
         map.put("messages", Some(&self.messages))?;
         map.put("tools", (!self.tools.is_empty()).then_some(&self.tools))?;

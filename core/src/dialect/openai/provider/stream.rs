@@ -200,7 +200,9 @@ impl ChoiceState {
         };
         let name = name.filter(|name| !name.is_empty());
         let is_same = |call: &CallState| match (&id, &name, wire.index) {
-            (Some(id), Some(_), index) => call.id == **id && index.is_none_or(|index| call.index == Some(index)),
+            (Some(id), Some(_), index) => {
+                call.id == **id && index.is_none_or(|index| call.index == Some(index))
+            }
             (_, _, Some(index)) => call.index == Some(index),
             (Some(id), None, None) => call.id == **id,
             // A name without an id or a number begins a call of its own.

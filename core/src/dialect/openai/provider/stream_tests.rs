@@ -39,7 +39,8 @@ fn read(chunks: &[&str]) -> Vec<String> {
 }
 
 fn chunk(delta: &Value, finish: Option<&str>) -> String {
-    json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}).to_string()
+    json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+        .to_string()
 }
 
 /// The events between the start and the end of an answer with these deltas.
@@ -80,7 +81,16 @@ fn texts_reasoning_and_refusals_are_read() {
     ];
     assert_eq!(
         events(&deltas),
-        ["0 reasoning a", "0 reasoning b", "0 reasoning c", "0 reasoning d", "0 text e", "0 text f", "0 refusal g", "0 Stop"]
+        [
+            "0 reasoning a",
+            "0 reasoning b",
+            "0 reasoning c",
+            "0 reasoning d",
+            "0 text e",
+            "0 text f",
+            "0 refusal g",
+            "0 Stop"
+        ]
     );
 }
 
@@ -103,15 +113,23 @@ fn tool_calls_are_read_however_vendors_number_them() {
     assert_eq!(events(&repeating), expected);
     let whole = [call(Some(0), Some("x"), Some("f"), "{}"), call(Some(0), Some("y"), Some("g"), "{}")];
     assert_eq!(events(&whole), ["0 call 0 x f {}", "0 call 1 y g {}", "0 ToolCalls"]);
-    let unnumbered = [call(None, Some("x"), Some("f"), "{"), call(None, None, None, "}"), call(None, None, Some("g"), "{}")];
-    assert_eq!(events(&unnumbered), ["0 call 0 x f {", "0 more 0 }", "0 call 1 call_c_1 g {}", "0 ToolCalls"]);
+    let unnumbered = [
+        call(None, Some("x"), Some("f"), "{"),
+        call(None, None, None, "}"),
+        call(None, None, Some("g"), "{}"),
+    ];
+    assert_eq!(
+        events(&unnumbered),
+        ["0 call 0 x f {", "0 more 0 }", "0 call 1 call_c_1 g {}", "0 ToolCalls"]
+    );
     let late = [call(Some(0), Some("x"), None, "{"), call(Some(0), None, Some("f"), "}")];
     assert_eq!(events(&late), ["0 call 0 x f {}", "0 ToolCalls"]);
 }
 
 #[test]
 fn custom_calls_are_read() {
-    let custom = |custom: Value| json!({"tool_calls": [{"index": 0, "id": "x", "type": "custom", "custom": custom}]});
+    let custom =
+        |custom: Value| json!({"tool_calls": [{"index": 0, "id": "x", "type": "custom", "custom": custom}]});
     let deltas = [
         custom(json!({"name": "f", "input": ""})),
         json!({"tool_calls": [{"index": 0, "custom": {"input": "\"a"}}]}),
@@ -143,7 +161,8 @@ fn several_choices_and_logprobs_are_read() {
         {"index": 0, "delta": {"content": "a"}, "logprobs": 1.5},
     ]})
     .to_string();
-    let ends = json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}).to_string();
+    let ends =
+        json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}).to_string();
     let expected = ["start c m", "1 logprobs 1", "1 text b", "0 text a", "0 Stop"];
     let mut all = expected.map(str::to_owned).to_vec();
     all.push("error 502 The provider's stream ended early.".to_owned());

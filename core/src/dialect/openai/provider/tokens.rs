@@ -30,7 +30,7 @@ struct Body<'r> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Item<'r> {
-    Message { role: &'static str, content: Vec<Content<'r>> },
+    Message { role: &'static str, content: Contents<'r> },
     FunctionCall { call_id: &'r str, name: &'r str, arguments: Cow<'r, str> },
     FunctionCallOutput { call_id: &'r str, output: Vec<Content<'r>> },
     CustomToolCall { call_id: &'r str, name: &'r str, input: &'r str },
@@ -38,13 +38,24 @@ enum Item<'r> {
     Reasoning { id: &'r str, summary: [Content<'r>; 0], encrypted_content: &'r str },
 }
 
+/// The contents of a message. An assistant's parts would need ids: each text of its is a message of its own.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Contents<'r> {
+    Text(&'r str),
+    Parts(Vec<Content<'r>>),
+}
+
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Content<'r> {
-    InputText { text: &'r str },
-    OutputText { text: &'r str },
-    Refusal { refusal: &'r str },
-    InputImage { detail: &'static str, image_url: Url<'r> },
+    InputText {
+        text: &'r str,
+    },
+    InputImage {
+        detail: &'static str,
+        image_url: Url<'r>,
+    },
     InputFile {
         #[serde(skip_serializing_if = "Option::is_none")]
         filename: Option<&'r str>,
@@ -133,7 +144,8 @@ pub(super) fn encode(
 /// Reads the count.
 pub(super) fn decode(body: &[u8]) -> Result<TokenCount, Failure> {
     let counted = json::read::<Counted<'_>>(body).ok();
-    let counted = counted.filter(|counted| counted.object.as_deref().is_none_or(|object| object == "response.input_tokens"));
+    let counted = counted
+        .filter(|counted| counted.object.as_deref().is_none_or(|object| object == "response.input_tokens"));
     match counted.and_then(|counted| counted.input_tokens) {
         Some(input) => Ok(TokenCount { input, cached_input: 0 }),
         None => Err(Failure::malformed("The provider's answer could not be read.")),
@@ -161,7 +173,7 @@ fn write_message<'r>(message: &'r Message<'_>, customs: bool, items: &mut Vec<It
             }
             Part::ToolResult(result) => {
                 let call_id = &*result.call;
-                let output = result.parts.iter().filter_map(|part| said(part, Role::User, lacks)).collect();
+                let output = result.parts.iter().filter_map(|part| said(part, lacks)).collect();
                 let is_custom = |item: &Item<'_>| matches!(item, Item::CustomToolCall { call_id: of, .. } if *of == call_id);
                 match items.iter().any(is_custom) {
                     true => Item::CustomToolCallOutput { call_id, output },
@@ -177,8 +189,11 @@ fn write_message<'r>(message: &'r Message<'_>, customs: bool, items: &mut Vec<It
                     _ => continue,
                 }
             }
+            Part::Text(text) | Part::Refusal(text) if message.role == Role::Assistant => {
+                Item::Message { role, content: Contents::Text(text) }
+            }
             part => {
-                content.extend(said(part, message.role, lacks));
+                content.extend(said(part, lacks));
                 continue;
             }
         };
@@ -190,14 +205,12 @@ fn write_message<'r>(message: &'r Message<'_>, customs: bool, items: &mut Vec<It
 
 fn flush<'r>(role: &'static str, content: &mut Vec<Content<'r>>, items: &mut Vec<Item<'r>>) {
     if !content.is_empty() {
-        items.push(Item::Message { role, content: std::mem::take(content) });
+        items.push(Item::Message { role, content: Contents::Parts(std::mem::take(content)) });
     }
 }
 
-fn said<'r>(part: &'r Part<'_>, role: Role, lacks: &mut Lacks) -> Option<Content<'r>> {
+fn said<'r>(part: &'r Part<'_>, lacks: &mut Lacks) -> Option<Content<'r>> {
     Some(match part {
-        Part::Text(text) if role == Role::Assistant => Content::OutputText { text },
-        Part::Refusal(refusal) if role == Role::Assistant => Content::Refusal { refusal },
         Part::Text(text) | Part::Refusal(text) => Content::InputText { text },
         Part::Media(media) => match write_media(media) {
             Some(content) => content,

@@ -107,7 +107,8 @@ mod tests {
             r#"{"prompt_tokens":25,"completion_tokens":9,"total_tokens":287,"completion_tokens_details":{"reasoning_tokens":253}}"#,
         );
         assert_eq!((xai.output, xai.reasoning), (262, 253));
-        let perplexity = read(r#"{"prompt_tokens":25,"completion_tokens":90,"total_tokens":115,"reasoning_tokens":40}"#);
+        let perplexity =
+            read(r#"{"prompt_tokens":25,"completion_tokens":90,"total_tokens":115,"reasoning_tokens":40}"#);
         assert_eq!((perplexity.output, perplexity.reasoning), (90, 40));
         assert_eq!(read(r#"{"prompt_tokens":null}"#), Usage::default());
     }

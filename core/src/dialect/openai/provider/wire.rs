@@ -101,7 +101,9 @@ pub(super) fn said<'a>(content: TextOr<'a, Vec<WirePiece<'a>>>) -> Vec<Said<'a>>
 fn thought<'a>(thinking: TextOr<'a, Vec<WirePiece<'a>>>) -> Vec<Said<'a>> {
     match thinking {
         TextOr::Text(text) => vec![Said::Reasoning(text)],
-        TextOr::Other(pieces) => pieces.into_iter().filter_map(|piece| piece.text).map(Said::Reasoning).collect(),
+        TextOr::Other(pieces) => {
+            pieces.into_iter().filter_map(|piece| piece.text).map(Said::Reasoning).collect()
+        }
     }
 }
 

@@ -340,6 +340,42 @@ fn what_is_wrong_is_named() {
     }
 }
 
+/// An agent's work goes on at any vendor: nothing of it is refused but how much it should say.
+#[test]
+fn every_vendor_can_go_on_with_an_agents_work() {
+    use crate::dialect::{ClientDialect, Lacks, ProviderDialect, Wanted};
+    use crate::policy::Provider;
+    use crate::task::Task;
+
+    let mut body = agent();
+    // Not every vendor takes images in results.
+    body["input"][6]["output"] = json!("done");
+    let body = body.to_string();
+    for dialect in ProviderDialect::ALL {
+        let model = match dialect {
+            ProviderDialect::OpenAi | ProviderDialect::AzureOpenAi => "gpt-5.5",
+            ProviderDialect::Anthropic => "claude-sonnet-4-5",
+            ProviderDialect::Gemini | ProviderDialect::Vertex => "gemini-3-pro",
+            ProviderDialect::Bedrock => "anthropic.claude-sonnet-4-5-20250929-v1:0",
+            ProviderDialect::Cohere => "command-a-03-2025",
+        };
+        let provider = Provider::for_tests(dialect);
+        let wanted = Wanted { model, default_max_tokens: None, provider: &provider };
+        let mut lacks = Lacks::new(ClientDialect::OpenAiResponses);
+        let request = decode_request(body.as_bytes()).expect("is a request");
+        let encoded = dialect.encode(&Task::Conversation(request), wanted, &mut lacks);
+        let encoded = encoded.unwrap_or_else(|failure| panic!("{dialect:?}: {failure:?}"));
+        assert_eq!(lacks.contents(), [""; 0], "{dialect:?}");
+        let refused = lacks.parameters().iter().filter(|name| *name != "text.verbosity");
+        assert_eq!(refused.collect::<Vec<_>>(), [""; 0], "{dialect:?}");
+        assert!(lacks.omissions().iter().any(|name| name == "client_metadata"), "{dialect:?}");
+        let written = String::from_utf8(encoded.body).expect("is text");
+        for said in ["You edit code.", "sandbox", "fix it", "main.rs", "*** Begin Patch", "so far", "go on"] {
+            assert!(written.contains(said), "{dialect:?} lacks {said:?}: {written}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_do_harm(body in proptest::collection::vec(any::<u8>(), 0..200)) {

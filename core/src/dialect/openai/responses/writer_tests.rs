@@ -329,7 +329,7 @@ proptest! {
         let last = followed(&written(events));
         // What has been said can be sent back.
         let body = json!({"model": "m", "input": last["output"]}).to_string();
-        if last["output"] != json!([]) {
+        if last["output"] != json!([]) && last["status"] != "failed" {
             let request = decode_request(body.as_bytes());
             prop_assert!(request.is_ok_and(|request| request.others.is_empty()), "{}", body);
         }
