@@ -1,6 +1,7 @@
 //! Every decision of the Sluice AI gateway: bytes, the time and the environment come in, what to do comes out.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod conversation;
 pub mod dialect;
 pub mod exchange;
@@ -8,5 +9,6 @@ pub mod failure;
 pub mod identity;
 mod json;
 pub mod policy;
+pub mod route;
 pub mod stream;
 pub mod usage;

@@ -3,20 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::{Asking, Denial};
 use crate::conversation::Request;
 use crate::dialect::ClientDialect;
 use crate::failure::{Blame, Failure, Kind};
-use crate::identity::{Caller, Credentials};
+use crate::identity::{Caller, Credentials, Origin};
 use crate::policy::{Model, Plan};
+use crate::route;
 
 use super::prepare::{self, Prepared};
 use super::{Exchange, Reply, headers, too_large};
 
-/// A request's headers.
+/// A request's headers, and what else is known of it before its body.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// All of them, pseudo-headers too, names in lower case.
     pub headers: &'a [(String, String)],
+    pub origin: Origin<'a>,
 }
 
 /// A request whose body is still to be read.
@@ -25,6 +28,7 @@ pub struct Opening {
     plan: Arc<Plan>,
     client: ClientDialect,
     caller: Option<Arc<Caller>>,
+    asking: Asking,
     passing: Vec<(String, String)>,
 }
 
@@ -50,6 +54,7 @@ impl<'a> Head<'a> {
             x_api_key: self.get("x-api-key"),
             api_key: self.get("api-key"),
             x_goog_api_key: self.get("x-goog-api-key"),
+            query: Credentials::query_of(self.get(":path").unwrap_or_default()),
         }
     }
 }
@@ -62,14 +67,15 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
     let refuse = |failure: Failure| Reply::failure(dialect, &failure);
     for name in crate::dialect::ProviderDialect::CREDENTIAL_HEADERS {
         if head.disagrees(name) {
-            return Err(refuse(crate::identity::disagreement()));
+            return Err(refuse(plan.callers.count(crate::identity::disagreement(), head.origin, now)));
         }
     }
-    let caller = plan.callers.identify(head.credentials(), now).map_err(refuse)?;
+    let caller = plan.callers.identify(head.credentials(), head.origin, now).map_err(refuse)?;
     let client = client.ok_or_else(|| refuse(nothing_there(head)))?;
     let passing =
         head.headers.iter().filter(|(name, _)| headers::passes_to_provider(name)).cloned().collect();
-    Ok(Opening { plan: Arc::clone(plan), client, caller, passing })
+    let asking = plan.access.asking(client, head.path(), head.headers, now);
+    Ok(Opening { plan: Arc::clone(plan), client, caller, asking, passing })
 }
 
 fn nothing_there(head: Head<'_>) -> Failure {
@@ -97,8 +103,16 @@ impl Opening {
         }
         let body = Arc::new(body);
         let request = self.client.decode(&body)?;
-        let model = self.plan.model(&request.model).cloned().ok_or_else(|| unknown_model(&request.model))?;
-        let (first, count, prepared) = choose(self.client, &model, &request, &body)?;
+        let denied = |denial: Denial| denial.failure(&request.model);
+        let (caller, rules) = (self.caller.as_deref(), &self.plan.access);
+        let Some(model) = self.plan.model(&request.model).cloned() else {
+            rules.unknown(caller, &self.asking, &request.model).map_err(denied)?;
+            return Err(unknown_model(&request.model));
+        };
+        let allowed = rules.targets(caller, &self.asking, &model).map_err(denied)?;
+        let (able, prepared) = choose(self.client, &model, &allowed, &request, &body)?;
+        let (route, targets) = route::serve(&model, &able);
+        let targets = targets.to_vec();
         let (stream, stream_usage) = (request.stream, request.stream_usage);
         drop(request);
         Ok(Exchange {
@@ -106,11 +120,11 @@ impl Opening {
             caller: self.caller,
             stream,
             stream_usage,
-            body: (count > 1).then_some(body),
+            body: (targets.len() > 1).then_some(body),
             passing: self.passing,
-            first,
-            count,
-            prepared: Some((first, prepared)),
+            prepared: targets.first().map(|first| (*first, prepared)),
+            targets,
+            route,
             attempts: Vec::new(),
             dropped: Vec::new(),
             usage: None,
@@ -120,23 +134,24 @@ impl Opening {
     }
 }
 
-/// The run of targets that can serve the request, and the request for the first of them.
+/// Of the targets that may be used, those that can serve the request, and the request for the first of them.
 ///
-/// Envoy tries a model's targets one after the other, so a target that can't serve ends the run. When none can, the
-/// client learns why the first one can't.
+/// When none can, the client learns why the first one can't.
 fn choose(
     client: ClientDialect,
     model: &Model,
+    allowed: &[usize],
     request: &Request<'_>,
     body: &Arc<Vec<u8>>,
-) -> Result<(usize, usize, Prepared), Failure> {
+) -> Result<(Vec<usize>, Prepared), Failure> {
     let mut refusal = None;
-    for (first, target) in model.targets.iter().enumerate() {
+    let mut targets = allowed.iter().filter_map(|position| Some((*position, model.targets.get(*position)?)));
+    while let Some((first, target)) = targets.next() {
         match prepare::prepare(client, model, target, request, body) {
             Ok(prepared) => {
-                let rest = model.targets.iter().skip(first + 1);
-                let able = rest.take_while(|target| prepare::check(client, model, target, request).is_ok());
-                return Ok((first, 1 + able.count(), prepared));
+                let can = |target| prepare::check(client, model, target, request).is_ok();
+                let others = targets.filter(|(_, target)| can(target)).map(|(position, _)| position);
+                return Ok((std::iter::once(first).chain(others).collect(), prepared));
             }
             Err(failure) => {
                 refusal.get_or_insert(failure);

@@ -9,14 +9,16 @@ use http::Uri;
 
 use super::Faults;
 use super::document::{Credential, Document, Listen, ModelEntry, ProviderEntry, Unsupported};
+use crate::access::{Asking, Rules};
 use crate::dialect::ProviderDialect;
-use crate::identity::Callers;
+use crate::identity::{Caller, Callers};
 
 /// A compiled policy.
 #[derive(Debug)]
 pub struct Plan {
     pub listen: Listen,
     pub callers: Callers,
+    pub access: Rules,
     providers: HashMap<String, Arc<Provider>>,
     models: HashMap<String, Arc<Model>>,
 }
@@ -27,6 +29,7 @@ pub struct Provider {
     pub name: String,
     pub dialect: ProviderDialect,
     pub endpoint: Endpoint,
+    pub region: Option<String>,
     pub authentication: Option<Authentication>,
     pub connect_timeout: Duration,
 }
@@ -96,32 +99,30 @@ impl Plan {
         self.models.values()
     }
 
+    /// The models that a caller may use, in no order: what a list of models shows him.
+    pub fn models_for(&self, caller: Option<&Caller>, asking: &Asking) -> impl Iterator<Item = &Arc<Model>> {
+        self.models.values().filter(move |model| self.access.targets(caller, asking, model).is_ok())
+    }
+
     /// All providers, in no order.
     pub fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
         self.providers.values()
     }
 }
 
-impl Model {
-    /// The cluster that Envoy routes to when the first target to be tried is the one at this position: the aggregate of
-    /// the clusters of that target and of those behind it.
-    pub fn route(&self, first: usize) -> String {
-        match first {
-            0 => format!("sluice-model-{}", self.name),
-            // The number stands before the name, as a name may have any character.
-            first => format!("sluice-model/{}-{}", first + 1, self.name),
+impl Target {
+    /// The target's name among clusters: its provider's, and which of that provider's occurrences it is.
+    pub(crate) fn name(&self) -> String {
+        match self.occurrence {
+            1 => self.provider.name.clone(),
+            // A provider's name has no slash, so this is no other one's first occurrence.
+            occurrence => format!("{}/{occurrence}", self.provider.name),
         }
     }
-}
 
-impl Target {
     /// The cluster that Envoy sends this target's attempts to.
     pub fn cluster(&self) -> String {
-        match self.occurrence {
-            1 => format!("sluice-provider-{}", self.provider.name),
-            // A name has no slash, so this is no other provider's first occurrence.
-            occurrence => format!("sluice-provider-{}/{occurrence}", self.provider.name),
-        }
+        format!("sluice-provider-{}", self.name())
     }
 }
 
@@ -144,7 +145,10 @@ impl fmt::Debug for Secret {
 
 impl Endpoint {
     /// Reads an address; the error completes the sentence "`address` …".
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|error| format!("is not a URL: {error}"))?;
         let tls = match uri.scheme_str() {
             Some("https") => true,
@@ -193,18 +197,20 @@ pub(super) fn compile(
             name: entry.name.clone(),
             dialect: entry.dialect,
             endpoint: entry.endpoint.clone(),
+            region: entry.region.clone(),
             authentication,
             connect_timeout: entry.connect_timeout,
         };
         providers.insert(entry.name.clone(), Arc::new(provider));
     }
-    let models = document
+    let models: HashMap<String, Arc<Model>> = document
         .models
         .iter()
         .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers)?))))
         .collect::<Option<_>>()?;
-    let callers = Callers::new(document.anonymous, &document.keys);
-    Some(Plan { listen: document.listen.clone(), callers, providers, models })
+    let callers = Callers::new(&document.callers, &document.access);
+    let access = Rules::new(&document.access, models.keys().map(String::as_str));
+    Some(Plan { listen: document.listen.clone(), callers, access, providers, models })
 }
 
 fn authenticate(

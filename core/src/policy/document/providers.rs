@@ -14,6 +14,8 @@ pub struct ProviderEntry {
     pub name: String,
     pub dialect: ProviderDialect,
     pub endpoint: Endpoint,
+    /// Where the provider keeps and computes, in a word of the vendor's or the operator's; access rules ask for it.
+    pub region: Option<String>,
     pub credential: Credential,
     pub connect_timeout: Duration,
 }
@@ -48,11 +50,10 @@ pub(super) fn read_provider(name: &str, field: &Field<'_>, faults: &mut Faults) 
         None => fields.required("dialect", faults),
     };
     let dialect = dialect.and_then(|field| read_dialect(&field, faults));
-    for later in ["api_version", "region"] {
-        if let Some(field) = fields.optional(later) {
-            field.not_yet_supported(faults);
-        }
+    if let Some(field) = fields.optional("api_version") {
+        field.not_yet_supported(faults);
     }
+    let region = fields.optional("region").and_then(|field| read_region(&field, faults));
     let endpoint = fields.required("endpoint", faults).and_then(|field| read_endpoint(&field, faults));
     let credential = fields.required("credential", faults).and_then(|field| read_credential(&field, faults));
     let connect_timeout = fields.optional("connect_timeout").and_then(|field| field.duration(faults));
@@ -61,9 +62,20 @@ pub(super) fn read_provider(name: &str, field: &Field<'_>, faults: &mut Faults) 
         name: name.to_owned(),
         dialect: dialect?,
         endpoint: endpoint?,
+        region,
         credential: credential?,
         connect_timeout: connect_timeout.unwrap_or(DEFAULT_CONNECT_TIMEOUT),
     })
+}
+
+fn read_region(field: &Field<'_>, faults: &mut Faults) -> Option<String> {
+    let text = field.text(faults)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    if text.is_empty() || !text.chars().all(plain) {
+        faults.add(&field.path, "has letters, digits, `-`, `_`, `.` and `:` only");
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn read_dialect(field: &Field<'_>, faults: &mut Faults) -> Option<ProviderDialect> {
