@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
-use sluice_core::policy::{Credential, Document};
+use sluice_core::policy::{Credential, Document, Endpoint, SourcePlace};
 
 /// How much a document holds, in one line.
 pub struct Summary<'a>(pub &'a Document);
@@ -33,11 +33,34 @@ pub fn warnings(document: &Document, environment: &dyn Fn(&str) -> Option<String
             warnings.push(format!("{path}.endpoint: the credential is sent unencrypted"));
         }
     }
-    if !document.anonymous && document.keys.is_empty() {
+    let callers = &document.callers;
+    let nobody = callers.keys.is_empty() && callers.mtls.is_empty() && document.names_all_callers();
+    if !callers.anonymous && nobody {
         warnings.push("callers: there is no key and `anonymous` is `deny`, so nobody is served".to_owned());
     }
-    if document.anonymous && !is_loopback(&document.listen.address) {
+    if callers.anonymous && !is_loopback(&document.listen.address) {
         warnings.push("callers.anonymous: whoever reaches the listener's address is served".to_owned());
+    }
+    warnings.extend(callers_from_elsewhere(document));
+    warnings.extend(sluice_core::access::warnings(document));
+    warnings
+}
+
+/// What is probably not meant of keys and tokens that come from other servers.
+fn callers_from_elsewhere(document: &Document) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(SourcePlace::Cluster(name)) = document.callers.source.as_ref().map(|source| &source.place) {
+        warnings.push(format!(
+            "callers.source.cluster: `{name}` has to be among the clusters of your Envoy; `run` has none of that name"
+        ));
+    }
+    let jwks_uri = document.callers.jwt.as_ref().and_then(|jwt| jwt.jwks_uri.as_deref()).unwrap_or_default();
+    let address = jwks_uri.split_once('?').map_or(jwks_uri, |(address, _)| address);
+    if Endpoint::parse(address).is_ok_and(|endpoint| !endpoint.tls && !is_loopback(&endpoint.host)) {
+        let path = "callers.jwt.jwks_uri";
+        warnings.push(format!(
+            "{path}: whoever is on the way to it by http:// can put his own keys in the place of the issuer's"
+        ));
     }
     warnings
 }
@@ -48,7 +71,7 @@ fn is_loopback(host: &str) -> bool {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Document { providers, models, keys, .. } = self.0;
+        let Document { providers, models, callers, .. } = self.0;
         let targets = models.iter().map(|model| model.targets.len()).sum();
         write!(
             f,
@@ -56,7 +79,7 @@ impl fmt::Display for Summary<'_> {
             Count(providers.len(), "provider"),
             Count(models.len(), "model"),
             Count(targets, "target"),
-            Count(keys.len(), "key"),
+            Count(callers.keys.len(), "key"),
         )
     }
 }
@@ -110,6 +133,19 @@ models:
         let closed = OPEN.replace("callers: {anonymous: allow}", "");
         let warnings = warnings(&document(&closed), &|_| Some("set".to_owned()));
         assert!(warnings.iter().any(|warning| warning.contains("nobody is served")), "{warnings:?}");
+    }
+
+    #[test]
+    fn servers_of_keys_that_are_not_there_or_not_safe_are_noticed() {
+        let callers = "callers:
+  source: {cluster: keys, path: /keys, public_key: Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=}
+  jwt: {issuer: i, audiences: [a], jwks_uri: 'http://login.example/keys?x=1'}";
+        let text = OPEN.replace("callers: {anonymous: allow}", callers);
+        let warnings = warnings(&document(&text), &|_| Some("set".to_owned()));
+        for path in ["callers.source.cluster: ", "callers.jwt.jwks_uri: "] {
+            assert!(warnings.iter().any(|warning| warning.starts_with(path)), "{warnings:?}");
+        }
+        assert!(!warnings.iter().any(|warning| warning.contains("nobody is served")), "{warnings:?}");
     }
 
     #[test]

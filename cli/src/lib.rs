@@ -3,5 +3,6 @@
 pub mod check;
 pub mod envoy;
 pub mod files;
+pub mod keys;
 pub mod render;
 pub mod run;

@@ -1,12 +1,15 @@
 //! The `sluice` command.
 
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use sluice_cli::{check, envoy, files, render, run};
+use sluice_cli::{check, envoy, files, keys, render, run};
+use sluice_core::identity::bundle;
 use sluice_core::policy::Document;
 
 /// The AI gateway that runs inside Envoy.
@@ -60,8 +63,49 @@ enum Action {
         #[arg(last = true)]
         envoy_arguments: Vec<std::ffi::OsString>,
     },
+    /// Makes and checks keys, and signs bundles of them.
+    Keys {
+        #[command(subcommand)]
+        command: KeysAction,
+    },
     /// Prints the path of the Envoy that `run` uses, after fetching one if there is none.
     Envoy,
+}
+
+#[derive(Subcommand)]
+enum KeysAction {
+    /// Makes a key: prints it, this once, and then the entry to add to `callers.keys` or to a bundle's list.
+    New {
+        #[command(flatten)]
+        owner: keys::Owner,
+    },
+    /// Reads a key on standard input, and prints its SHA-256 if it is whole.
+    ///
+    /// Exits with 1 if it is no key, or has a wrong character.
+    Check,
+    /// Makes the pair of keys that bundles are signed and checked with; prints the public one.
+    Keypair {
+        /// Where to write the private key. The file must not exist yet.
+        #[arg(long)]
+        private: PathBuf,
+    },
+    /// Signs a bundle for `callers.source`.
+    Bundle {
+        /// The keys: a list as in `callers.keys`, or a map with such a list as `keys`; YAML or JSON.
+        file: PathBuf,
+        /// The private key: Ed25519, PKCS#8 in PEM.
+        #[arg(long)]
+        key: PathBuf,
+        /// Has to be larger than that of every bundle before; the seconds since 1970 if not given.
+        #[arg(long)]
+        serial: Option<u64>,
+        /// From when on gateways refuse the bundle, such as 2027-01-01T00:00:00Z.
+        #[arg(long)]
+        expires: Option<String>,
+        /// Where to write it; standard output if not given.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+    },
 }
 
 /// The files on the machine where Envoy runs.
@@ -95,6 +139,7 @@ fn main() -> ExitCode {
             let envoy = run::EnvoyOptions { concurrency, log_level, arguments: envoy_arguments };
             run_document(&file, needed, &envoy)
         }
+        Action::Keys { command } => work_on_keys(command),
         Action::Envoy => envoy::find_or_fetch(&note).and_then(|envoy| say(&envoy.program.display())),
     };
     result.unwrap_or_else(|message| {
@@ -127,11 +172,56 @@ fn render_document(
     }
     let (document, text) = read(file)?;
     let yaml = render::envoy(&document, &text, &needed.find()?).map_err(|error| error.to_string())?;
-    match output {
-        None => {
-            io::stdout().write_all(yaml.as_bytes()).map_err(|error| format!("standard output: {error}"))?
+    write(yaml.as_bytes(), output)
+}
+
+fn work_on_keys(command: KeysAction) -> Result<ExitCode, String> {
+    match command {
+        KeysAction::New { owner } => {
+            let new = keys::new(&owner)?;
+            say(&format_args!("{}\n\n# For callers.keys:\n{}", new.key, new.entry.trim_end()))
         }
-        Some(path) => fs::write(path, yaml).map_err(|error| format!("{}: {error}", path.display()))?,
+        KeysAction::Check => {
+            let mut key = String::new();
+            io::stdin().read_to_string(&mut key).map_err(|error| format!("standard input: {error}"))?;
+            match keys::is_well_formed(key.trim()) {
+                true => say(&keys::digest(key.trim())),
+                false => Err("this is no key of Sluice, or a character of it is wrong".to_owned()),
+            }
+        }
+        KeysAction::Keypair { private } => {
+            let pair = keys::Pair::new()?;
+            let failed = |error: io::Error| format!("{}: {error}", private.display());
+            // Only for its owner, and never in the place of another one.
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&private).map_err(failed)?;
+            file.write_all(pair.private.as_bytes()).map_err(failed)?;
+            say(&pair.public)
+        }
+        KeysAction::Bundle { file, key, serial, expires, output } => {
+            let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+            let signer = String::from_utf8_lossy(&read(&key)?).into_owned();
+            let signer = keys::private_key(&signer).map_err(|error| format!("{} {error}", key.display()))?;
+            let expires = expires
+                .map(|text| {
+                    bundle::parse_instant(&text).ok_or_else(|| {
+                        format!("--expires: `{text}` is not an instant such as 2027-01-01T00:00:00Z")
+                    })
+                })
+                .transpose()?;
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let signed = keys::bundle(&read(&file)?, serial.unwrap_or(since.as_secs()), expires, &signer)
+                .map_err(|faults| prefixed(&file, &faults))?;
+            write(&signed, output.as_deref())
+        }
+    }
+}
+
+/// Writes to a file, or to standard output where none is given.
+fn write(bytes: &[u8], output: Option<&Path>) -> Result<ExitCode, String> {
+    match output {
+        None => io::stdout().write_all(bytes).map_err(|error| format!("standard output: {error}"))?,
+        Some(path) => fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -155,8 +245,11 @@ fn read(file: &Path) -> Result<(Document, String), String> {
 
 /// Faults, each behind its file's name.
 fn named(file: &Path, faults: &sluice_core::policy::Faults) -> String {
-    let lines: Vec<_> =
-        faults.to_string().lines().map(|line| format!("{}: {line}", file.display())).collect();
+    prefixed(file, &faults.to_string())
+}
+
+fn prefixed(file: &Path, faults: &str) -> String {
+    let lines: Vec<_> = faults.lines().map(|line| format!("{}: {line}", file.display())).collect();
     lines.join("\n")
 }
 

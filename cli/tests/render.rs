@@ -73,36 +73,64 @@ fn documents_render_as_the_files_beside_them() {
 
 #[test]
 fn envoy_accepts_what_is_rendered() {
+    for (_, path) in all_documents() {
+        validate(&fs::read_to_string(&path).unwrap(), &path.display().to_string());
+    }
+}
+
+/// The parts are put where the fragment says.
+#[test]
+fn envoy_accepts_the_example_of_browser_login() {
+    let read = |name: &str| -> serde_json::Value {
+        serde_saphyr::from_str(&fs::read_to_string(Path::new(EXAMPLES).join(name)).unwrap()).unwrap()
+    };
+    let (mut bootstrap, fragment) = (read("keys-and-sso.yaml"), read("browser-login.fragment.yaml"));
+    let part = |name: &str| fragment.get(name).and_then(serde_json::Value::as_array).cloned().unwrap();
+    let list = |path: &str| bootstrap.pointer(path).and_then(serde_json::Value::as_array).cloned().unwrap();
+    let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+    let clusters = "/static_resources/clusters";
+    let all_filters = [part("http_filters"), list(filters)].concat();
+    let all_clusters = [list(clusters), part("clusters")].concat();
+    *bootstrap.pointer_mut(filters).unwrap() = all_filters.into();
+    *bootstrap.pointer_mut(clusters).unwrap() = all_clusters.into();
+    let resources = bootstrap.get_mut("static_resources").and_then(serde_json::Value::as_object_mut).unwrap();
+    resources.insert("secrets".to_owned(), part("secrets").into());
+    validate(&bootstrap.to_string(), "the example of browser login");
+}
+
+/// Shows a configuration to Envoy, if this machine has one.
+fn validate(configuration: &str, name: &str) {
     let Some(envoy) = common::envoy() else { return };
     let folder = tempfile::tempdir().unwrap();
     let module = common::idle_module(folder.path());
     let ca_bundle = files::ca_bundle(None).unwrap().expect("this machine trusts certificate authorities");
-    for (_, path) in all_documents() {
-        let here = fs::read_to_string(&path)
-            .unwrap()
-            .replace(MODULE, module.to_str().unwrap())
-            .replace(CA_BUNDLE, ca_bundle.to_str().unwrap());
-        let bootstrap = folder.path().join("envoy.yaml");
-        fs::write(&bootstrap, here).unwrap();
-        let output = Command::new(&envoy.program)
-            .args(["--mode", "validate", "--log-level", "warning", "--config-path"])
-            .arg(&bootstrap)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}:\n{said}", path.display());
-        assert!(!said.to_lowercase().contains("deprecated"), "{}:\n{said}", path.display());
-    }
+    let here = configuration
+        .replace(MODULE, module.to_str().unwrap())
+        .replace(CA_BUNDLE, ca_bundle.to_str().unwrap());
+    let bootstrap = folder.path().join("envoy.yaml");
+    fs::write(&bootstrap, here).unwrap();
+    let output = Command::new(&envoy.program)
+        .args(["--mode", "validate", "--log-level", "warning", "--config-path"])
+        .arg(&bootstrap)
+        .envs([("OAUTH_CLIENT_SECRET", "secret"), ("OAUTH_COOKIE_SECRET", "secret")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}:\n{said}");
+    assert!(!said.to_lowercase().contains("deprecated"), "{name}:\n{said}");
 }
 
 #[test]
 fn the_document_reaches_the_module_byte_for_byte() {
     for (text, _) in all_documents() {
         let rendered: serde_json::Value = serde_saphyr::from_str(&render(&text).unwrap()).unwrap();
-        let configuration = rendered
-            .pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0")
-            .and_then(|filter| filter.pointer("/typed_config/config/configuration/value"));
-        assert_eq!(configuration.and_then(serde_json::Value::as_str), Some(text.as_str()));
+        let mut configurations = Vec::new();
+        collect(&rendered, "configuration", &mut configurations);
+        // The policy filter has it, and the service where there is one.
+        assert_eq!(configurations.len(), 1 + usize::from(rendered.get("bootstrap_extensions").is_some()));
+        for configuration in configurations {
+            assert_eq!(configuration.get("value").and_then(serde_json::Value::as_str), Some(text.as_str()));
+        }
     }
 }
 
@@ -134,4 +162,9 @@ fn https_without_authorities_is_refused() {
     let files = render::Files { wasm: MODULE.into(), ca_bundle: None };
     let error = render::envoy(&Document::parse(text.as_bytes()).unwrap(), &text, &files).unwrap_err();
     assert!(error.to_string().contains("provider `named` is reached by https"), "{error}");
+
+    let source = "{source: {endpoint: 'https://keys.example', path: /keys, public_key: Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=}}";
+    let text = format!("version: 1\nproviders: {{}}\nmodels: {{}}\ncallers: {source}\n");
+    let error = render::envoy(&Document::parse(text.as_bytes()).unwrap(), &text, &files).unwrap_err();
+    assert!(error.to_string().contains("`callers.source.endpoint` is reached by https"), "{error}");
 }

@@ -1,6 +1,7 @@
 //! Every decision of the Sluice AI gateway: bytes, the time and the environment come in, what to do comes out.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod conversation;
 pub mod credential;
 pub mod dialect;
@@ -11,6 +12,7 @@ pub mod identity;
 mod json;
 pub mod policy;
 pub mod rerank;
+pub mod route;
 pub mod stream;
 pub mod task;
 pub mod usage;

@@ -17,7 +17,7 @@ fn open(plan: &Arc<Plan>, square: &Square<'_>) -> Result<Exchange, Reply> {
     let headers =
         [(":method", "POST"), (":path", &square.client_path()), ("content-type", "application/json")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let opening = exchange::open(plan, Head { headers: &headers }, Duration::from_secs(NOW))?;
+    let opening = exchange::open(plan, Head { headers: &headers, origin: sluice_core::identity::Origin::default() }, Duration::from_secs(NOW))?;
     opening.read(Some(square.client_body()))
 }
 

@@ -65,6 +65,21 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
 }
 
 /// Writes to Envoy's log. What is written must hold neither content nor credentials.
@@ -182,10 +197,46 @@ pub fn increment_metric(id: u32, by: i64) -> Result<()> {
     done(unsafe { proxy_increment_metric(id, by) })
 }
 
-/// Records a value in a histogram.
+/// Records a value in a histogram, or sets a gauge to it.
 pub fn record_metric(id: u32, value: u64) -> Result<()> {
     // SAFETY: takes numbers only.
     done(unsafe { proxy_record_metric(id, value) })
+}
+
+/// A value of the memory that all virtual machines of this Envoy share; `None` under a name that has none.
+pub fn shared(name: &str) -> Option<Vec<u8>> {
+    let mut version = 0;
+    // SAFETY: the pointers live through the call.
+    owned(|data, size| unsafe {
+        proxy_get_shared_data(name.as_ptr(), name.len(), data, size, &raw mut version)
+    })
+    .ok()
+    .flatten()
+}
+
+/// Sets a value of the memory that all virtual machines of this Envoy share, whatever it was.
+pub fn set_shared(name: &str, value: &[u8]) -> Result<()> {
+    const ANY_VERSION: u32 = 0;
+    // SAFETY: the host reads both within the call.
+    done(unsafe {
+        proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), ANY_VERSION)
+    })
+}
+
+/// Has the root's `on_tick` called again and again.
+pub fn set_tick(period: Duration) -> Result<()> {
+    let period = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_set_tick_period_milliseconds(period) })
+}
+
+/// Asks a cluster, without a body; the root's `on_http_call_response` gets the answer.
+///
+/// This is the SDK's own, because only it can tell the SDK whom the answer is for: it panics on an answer that it has not
+/// asked for itself. The statuses on which this panics are none that Envoy has for this call.
+pub fn call(cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<u32> {
+    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), None, Vec::new(), timeout)
+        .map_err(|status| Refused(status as u32))
 }
 
 fn done(status: u32) -> Result<()> {

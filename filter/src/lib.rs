@@ -7,6 +7,7 @@ mod metrics;
 mod policy;
 mod provider;
 mod root;
+mod service;
 
 use root::Root;
 

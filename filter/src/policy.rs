@@ -1,5 +1,6 @@
 //! The policy filter: opens exchanges with the client's requests, and gives Envoy's own answers the client's dialect.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -7,10 +8,16 @@ use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 use sluice_core::dialect::ClientDialect;
 use sluice_core::exchange::{self, Exchange, Head, Opening, PROVIDER_HEADER, Reply};
 use sluice_core::failure::Failure;
+use sluice_core::identity::{Callers, Failures, KeySource, Origin};
 use sluice_core::policy::Plan;
 
 use crate::exchanges::Parked;
 use crate::{host, metrics};
+
+thread_local! {
+    /// Who has sent bad credentials to this worker; a new policy doesn't forget them.
+    static FAILURES: RefCell<Failures> = RefCell::default();
+}
 
 /// One stream of the listener.
 pub struct PolicyFilter {
@@ -31,6 +38,38 @@ enum State {
     Serving(Parked),
     /// The filter has answered itself.
     Replied,
+}
+
+/// What Envoy knows of the one who sends a request: no more of it than the policy reads.
+struct Peer {
+    address: Option<String>,
+    certificate_uri: Option<String>,
+    certificate_dns: Option<String>,
+    metadata: Option<Vec<u8>>,
+}
+
+impl Peer {
+    fn read(callers: &Callers) -> Self {
+        let certificate = callers.read_certificates();
+        let name = |name: &str| certificate.then(|| host::text_property(&["connection", name])).flatten();
+        Self {
+            address: host::text_property(&["source", "address"]),
+            certificate_uri: name("uri_san_peer_certificate"),
+            certificate_dns: name("dns_san_peer_certificate"),
+            metadata: callers.read_metadata().then(|| host::property(&["metadata"])).flatten(),
+        }
+    }
+
+    fn origin<'a>(&'a self, keys: Option<&'a dyn KeySource>, failures: &'a RefCell<Failures>) -> Origin<'a> {
+        Origin {
+            address: self.address.as_deref(),
+            certificate_uri: self.certificate_uri.as_deref(),
+            certificate_dns: self.certificate_dns.as_deref(),
+            metadata: self.metadata.as_deref(),
+            keys,
+            failures: Some(failures),
+        }
+    }
 }
 
 impl PolicyFilter {
@@ -55,7 +94,13 @@ impl PolicyFilter {
             // By the time of the access log the header is gone: no provider gets it.
             let _ = host::set_property("sluice_request", id);
         }
-        let opening = exchange::open(&self.plan, Head { headers: &headers }, self.started)?;
+        let peer = Peer::read(&self.plan.callers);
+        let bundle = self.plan.callers.bundle(&host::shared, self.started);
+        let keys = bundle.as_ref().map(|bundle| bundle as &dyn KeySource);
+        let opening = FAILURES.with(|failures| {
+            let head = Head { headers: &headers, origin: peer.origin(keys, failures) };
+            exchange::open(&self.plan, head, self.started)
+        })?;
         // What only we and Envoy may say is taken from the client before anything reads it.
         for (name, _) in headers.iter().filter(|(name, _)| exchange::is_internal(name)) {
             let _ = host::remove_header(MapType::HttpRequestHeaders, name);

@@ -9,6 +9,7 @@ use sluice_core::policy::{self, Plan};
 use crate::host;
 use crate::policy::PolicyFilter;
 use crate::provider::ProviderFilter;
+use crate::service::Service;
 
 /// One plugin of the module.
 #[derive(Default)]
@@ -19,6 +20,7 @@ pub struct Root {
 enum Job {
     Policy(Arc<Plan>),
     Provider,
+    Service(Service),
 }
 
 impl Root {
@@ -26,9 +28,7 @@ impl Root {
         let root_id = host::text_property(&["plugin_root_id"]).unwrap_or_default();
         match root_id.as_str() {
             "policy" => {
-                let bytes = host::buffer(BufferType::PluginConfiguration, 0, size).map_err(
-                    |host::Refused(status)| format!("the configuration can't be read (status {status})"),
-                )?;
+                let bytes = Self::configuration(size)?;
                 let environment = |name: &str| std::env::var(name).ok();
                 let plan = policy::load(&bytes, &environment).map_err(|faults| faults.to_string())?;
                 Ok(Job::Policy(Arc::new(plan)))
@@ -40,12 +40,24 @@ impl Root {
                         .to_owned()),
                 }
             }
-            other => Err(format!("there is no root_id `{other}`; use `policy` or `provider`")),
+            "service" => Ok(Job::Service(Service::new(&Self::configuration(size)?)?)),
+            other => Err(format!("there is no root_id `{other}`; use `policy`, `provider` or `service`")),
         }
+    }
+
+    fn configuration(size: usize) -> Result<Vec<u8>, String> {
+        host::buffer(BufferType::PluginConfiguration, 0, size)
+            .map_err(|host::Refused(status)| format!("the configuration can't be read (status {status})"))
     }
 }
 
-impl Context for Root {}
+impl Context for Root {
+    fn on_http_call_response(&mut self, _: u32, _: usize, size: usize, _: usize) {
+        if let Some(Job::Service(service)) = &mut self.job {
+            service.answered(size);
+        }
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
@@ -63,11 +75,17 @@ impl RootContext for Root {
         }
     }
 
+    fn on_tick(&mut self) {
+        if let Some(Job::Service(service)) = &mut self.job {
+            service.tick();
+        }
+    }
+
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         match &self.job {
             Some(Job::Policy(plan)) => Some(Box::new(PolicyFilter::new(Arc::clone(plan)))),
             Some(Job::Provider) => Some(Box::<ProviderFilter>::default()),
-            None => None,
+            Some(Job::Service(_)) | None => None,
         }
     }
 

@@ -66,7 +66,7 @@ pub fn request(path: &str, content_type: &str, body: &[u8]) {
             let (path, body) = named(path, body, &name);
             let headers = [(":method", "POST"), (":path", &path), ("content-type", content_type)]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()));
-            let opening = exchange::open(&PLAN, Head { headers: &headers }, Duration::from_secs(NOW));
+            let opening = exchange::open(&PLAN, Head { headers: &headers, origin: sluice_core::identity::Origin::default() }, Duration::from_secs(NOW));
             let Ok(mut exchange) = opening.expect("is served").read(Some(body)) else { continue };
             let (request, _) =
                 exchange.attempt(dialect.name(), 1, Duration::from_secs(NOW)).expect("was prepared");
@@ -162,7 +162,7 @@ pub fn passing(path: &str, bytes: &[u8]) {
         _ => body.replace("\"input\":\"x\",", ""),
     };
     let headers = [(":method", "POST"), (":path", path)].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let opening = exchange::open(&PLAN, Head { headers: &headers }, Duration::from_secs(NOW));
+    let opening = exchange::open(&PLAN, Head { headers: &headers, origin: sluice_core::identity::Origin::default() }, Duration::from_secs(NOW));
     let exchange = opening.expect("is served").read(Some(body.into_bytes()));
     let mut exchange = exchange.unwrap_or_else(|reply| panic!("{}", String::from_utf8_lossy(&reply.body)));
     let (_, attempt) = exchange.attempt("azure_openai", 1, Duration::from_secs(NOW)).expect("is a target");

@@ -1,16 +1,17 @@
-//! The clusters: one for each target of a provider, and one aggregate for each model.
+//! The clusters: one for each target of a provider, and one aggregate for each list of targets that a request may need.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use sluice_core::policy::{Endpoint, Model, Provider, Target};
+use sluice_core::policy::{Endpoint, Target};
+use sluice_core::route;
 
 use super::tree::{Tree, extension, map, socket_address, typed};
 use super::{Error, Input, seconds, wasm};
 
-const PROTOCOL_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+pub(super) const PROTOCOL_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// Providers' clusters in the document's order, then the models' in theirs.
+/// Providers' clusters in the document's order, then those of the models' target lists, each list once.
 pub(super) fn clusters(input: &Input<'_>) -> Result<Vec<Tree>, Error> {
     let models = input.models();
     let mut clusters = Vec::new();
@@ -26,8 +27,16 @@ pub(super) fn clusters(input: &Input<'_>) -> Result<Vec<Tree>, Error> {
             clusters.push(member(input, target)?);
         }
     }
+    let mut rendered = BTreeSet::new();
     for model in &models {
-        clusters.extend((0..model.targets.len()).map(|first| aggregate(input, model, first)));
+        for list in route::lists(model) {
+            let targets: Vec<&Target> =
+                list.iter().filter_map(|position| model.targets.get(*position)).collect();
+            let name = route::cluster(targets.iter().copied());
+            if rendered.insert(name.clone()) {
+                clusters.push(aggregate(input, &name, &targets));
+            }
+        }
     }
     Ok(clusters)
 }
@@ -75,20 +84,20 @@ fn member(input: &Input<'_>, target: &Target) -> Result<Tree, Error> {
             "typed_extension_protocol_options",
             map! {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions":
-                    typed(PROTOCOL_OPTIONS, protocol(provider)),
+                    typed(PROTOCOL_OPTIONS, protocol(endpoint, provider.http2)),
             },
         );
     if !endpoint.tls {
         return Ok(cluster);
     }
     let Some(ca_bundle) = &input.ca_bundle else {
-        return Err(Error::NoCaBundle { provider: provider.name.clone() });
+        return Err(Error::NoCaBundle { who: format!("provider `{}`", provider.name) });
     };
     Ok(cluster.with("transport_socket", transport_socket(endpoint, fixed, ca_bundle)))
 }
 
 /// A cluster whose one endpoint is a name: all its addresses are one provider, and open connections outlive a change.
-fn resolved() -> Tree {
+pub(super) fn resolved() -> Tree {
     extension(
         "envoy.clusters.dns",
         "envoy.extensions.clusters.dns.v3.DnsCluster",
@@ -101,10 +110,9 @@ fn resolved() -> Tree {
     )
 }
 
-/// A cluster of a model: its targets in order from the `first` one on, and the provider filter that runs afresh for
-/// each attempt.
-fn aggregate(input: &Input<'_>, model: &Model, first: usize) -> Tree {
-    let members: Vec<Tree> = model.targets.iter().skip(first).map(|target| target.cluster().into()).collect();
+/// A cluster of targets in the order in which they are tried, and the provider filter that runs afresh for each attempt.
+fn aggregate(input: &Input<'_>, name: &str, targets: &[&Target]) -> Tree {
+    let members: Vec<Tree> = targets.iter().map(|target| target.cluster().into()).collect();
     let codec = extension(
         "envoy.filters.http.upstream_codec",
         "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
@@ -114,7 +122,7 @@ fn aggregate(input: &Input<'_>, model: &Model, first: usize) -> Tree {
         "explicit_http_config": map! { "http_protocol_options": map! {} },
         "http_filters": [wasm::provider(input), codec],
     };
-    named(&model.route(first))
+    named(name)
         .with("lb_policy", "CLUSTER_PROVIDED")
         .with(
             "cluster_type",
@@ -134,7 +142,7 @@ fn aggregate(input: &Input<'_>, model: &Model, first: usize) -> Tree {
 }
 
 /// A cluster's name, with another one for its metrics if the name would break theirs at its dots.
-fn named(name: &str) -> Tree {
+pub(super) fn named(name: &str) -> Tree {
     let plain = name.replace('.', "_");
     let cluster = map! { "name": name };
     match plain == name {
@@ -144,7 +152,7 @@ fn named(name: &str) -> Tree {
 }
 
 /// Envoy's defaults (1024 requests, 3 retries at a time) are below one worker's load of long streams.
-fn circuit_breakers() -> Tree {
+pub(super) fn circuit_breakers() -> Tree {
     let most = 100_000_u32;
     map! {
         "thresholds": [map! {
@@ -177,15 +185,15 @@ fn outlier_detection() -> Tree {
 ///
 /// A connection is given up before the other side does so: a request on a connection that is being closed would fail,
 /// and its retry goes to another provider.
-fn protocol(provider: &Provider) -> Tree {
-    if !provider.endpoint.tls {
+pub(super) fn protocol(endpoint: &Endpoint, http2: bool) -> Tree {
+    if !endpoint.tls {
         return map! {
             // Model servers on the own network close an idle connection after as little as five seconds.
             "common_http_protocol_options": map! { "idle_timeout": "4s" },
             "explicit_http_config": map! { "http_protocol_options": map! {} },
         };
     }
-    if !provider.http2 {
+    if !http2 {
         return map! {
             "common_http_protocol_options": map! { "idle_timeout": "55s" },
             "explicit_http_config": map! { "http_protocol_options": map! {} },
@@ -201,7 +209,7 @@ fn protocol(provider: &Provider) -> Tree {
     }
 }
 
-fn transport_socket(endpoint: &Endpoint, fixed: bool, ca_bundle: &str) -> Tree {
+pub(super) fn transport_socket(endpoint: &Endpoint, fixed: bool, ca_bundle: &str) -> Tree {
     let kind = if fixed { "IP_ADDRESS" } else { "DNS" };
     let subject = map! {
         "san_type": kind,

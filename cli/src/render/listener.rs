@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sluice_core::exchange::ROUTE_HEADER;
-use sluice_core::policy::Model;
+use sluice_core::exchange::{IDLE_TIMEOUT_HEADER, ROUTE_HEADER};
 
 use super::tree::{Tree, extension, map, socket_address};
-use super::{Input, access_log, seconds, wasm};
+use super::{Input, access_log, jwt, seconds, wasm};
 
 /// How much longer than the attempt's idle timeout the request's is: the attempt's has to fire first, because only
 /// that one lets the next target have a try.
@@ -52,7 +51,7 @@ fn connection_manager(input: &Input<'_>) -> Tree {
         // Bounds what a route doesn't: a client that stops in the middle of its request.
         "stream_idle_timeout": seconds(longest + IDLE_MARGIN),
         "access_log": [access_log::access_log()],
-        "http_filters": [wasm::policy(input), router()],
+        "http_filters": http_filters(input),
         "route_config": map! {
             "name": "sluice",
             "virtual_hosts": [map! {
@@ -66,6 +65,12 @@ fn connection_manager(input: &Input<'_>) -> Tree {
     }
 }
 
+/// Tokens are verified before the policy filter reads what they say.
+fn http_filters(input: &Input<'_>) -> Vec<Tree> {
+    let filters = [jwt::filter(input), Some(wasm::policy(input)), Some(router())];
+    filters.into_iter().flatten().collect()
+}
+
 fn router() -> Tree {
     extension(
         "envoy.filters.http.router",
@@ -75,30 +80,30 @@ fn router() -> Tree {
     )
 }
 
-/// The models by how long their answers may pause, each list in the document's order.
-fn idle_timeouts<'i>(input: &'i Input<'_>) -> BTreeMap<Duration, Vec<&'i Model>> {
-    let mut groups: BTreeMap<Duration, Vec<&Model>> = BTreeMap::new();
+/// How long models' answers may pause, and how many models have it so.
+fn idle_timeouts(input: &Input<'_>) -> BTreeMap<Duration, usize> {
+    let mut timeouts = BTreeMap::new();
     for model in input.models() {
-        groups.entry(model.timeouts.idle).or_default().push(model);
+        *timeouts.entry(model.timeouts.idle).or_default() += 1;
     }
-    groups
+    timeouts
 }
 
-/// One route for all models with the most common idle timeout, after one for each of the other models.
-fn routes(mut idle: BTreeMap<Duration, Vec<&Model>>) -> Vec<Tree> {
-    let common = idle.iter().max_by_key(|(_, models)| models.len()).map(|(timeout, _)| *timeout);
+/// One route for all models with the most common idle timeout, after one for each of the others.
+fn routes(mut idle: BTreeMap<Duration, usize>) -> Vec<Tree> {
+    let common = idle.iter().max_by_key(|(_, models)| **models).map(|(timeout, _)| *timeout);
     let common = common.unwrap_or_default();
     idle.remove(&common);
-    let mut routes = Vec::new();
-    for (timeout, models) in idle {
-        for name in models.iter().flat_map(|model| (0..model.targets.len()).map(|first| model.route(first))) {
+    let mut routes: Vec<Tree> = idle
+        .into_keys()
+        .map(|timeout| {
             let named = map! {
-                "name": ROUTE_HEADER,
-                "string_match": map! { "exact": name },
+                "name": IDLE_TIMEOUT_HEADER,
+                "string_match": map! { "exact": timeout.as_millis().to_string() },
             };
-            routes.push(route(map! { "prefix": "/", "headers": [named] }, timeout));
-        }
-    }
+            route(map! { "prefix": "/", "headers": [named] }, timeout)
+        })
+        .collect();
     routes.push(route(map! { "prefix": "/" }, common));
     routes
 }

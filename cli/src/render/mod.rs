@@ -2,8 +2,11 @@
 
 mod access_log;
 mod cluster;
+mod jwt;
 mod listener;
 mod metrics;
+mod service;
+mod side;
 mod tree;
 mod wasm;
 
@@ -20,8 +23,8 @@ use self::tree::{Tree, map, socket_address};
 pub struct Files {
     /// The module.
     pub wasm: PathBuf,
-    /// The certificates of the authorities that providers' certificates are checked against, in PEM. Needed only
-    /// where a provider's endpoint is https.
+    /// The certificates of the authorities that servers' certificates are checked against, in PEM. Needed only where a
+    /// provider, the source of keys or the keys of tokens are reached by https.
     pub ca_bundle: Option<PathBuf>,
 }
 
@@ -30,10 +33,17 @@ pub struct Files {
 pub enum Error {
     /// The document is faulty.
     Policy(Faults),
-    /// A provider's endpoint is https, and there is nothing to check its certificate against.
+    /// Something is reached by https, and there is nothing to check its certificate against.
     NoCaBundle {
-        /// The provider's name.
-        provider: String,
+        /// What it is, by its place in the document.
+        who: String,
+    },
+    /// An address in the document is of a form that no cluster can be made for.
+    Address {
+        /// Its place in the document.
+        path: &'static str,
+        /// Completes the sentence "the address …".
+        reason: String,
     },
     /// A path that isn't Unicode can't stand in a YAML document.
     Path(PathBuf),
@@ -79,6 +89,9 @@ pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, E
         variables: variables(document),
     };
     let listen = &document.listen;
+    let mut clusters = cluster::clusters(&input)?;
+    clusters.extend(jwt::cluster(&input)?);
+    clusters.extend(service::cluster(&input)?);
     let bootstrap = map! {
         "node": map! { "id": "sluice", "cluster": "sluice" },
         // Always on the loopback address: whoever reaches it controls the gateway.
@@ -86,9 +99,10 @@ pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, E
         "stats_config": metrics::labels(),
         "static_resources": map! {
             "listeners": [listener::listener(&input)],
-            "clusters": cluster::clusters(&input)?,
+            "clusters": clusters,
         },
-    };
+    }
+    .with_some("bootstrap_extensions", service::extension(&input).map(|extension| vec![extension]));
     bootstrap.to_yaml().map_err(|error| Error::Yaml(error.to_string()))
 }
 
@@ -114,11 +128,12 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Policy(faults) => faults.fmt(f),
-            Self::NoCaBundle { provider } => write!(
+            Self::NoCaBundle { who } => write!(
                 f,
-                "provider `{provider}` is reached by https, and no bundle of certificate authorities was found: \
+                "{who} is reached by https, and no bundle of certificate authorities was found: \
                  install the system's (Debian: ca-certificates), or name one with --ca-bundle or SSL_CERT_FILE"
             ),
+            Self::Address { path, reason } => write!(f, "{path}: the address {reason}"),
             Self::Path(path) => write!(f, "{} is not Unicode", path.display()),
             Self::Yaml(reason) => write!(f, "the configuration could not be written as YAML: {reason}"),
         }

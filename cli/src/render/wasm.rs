@@ -1,4 +1,4 @@
-//! The module as an Envoy HTTP filter, once for each of its two places.
+//! The module as an extension of Envoy, once for each of its places.
 
 use super::Input;
 use super::tree::{Tree, extension, map, typed};
@@ -8,8 +8,7 @@ const VM_ID: &str = "sluice";
 
 /// The filter of the listener; its configuration is the policy document.
 pub(super) fn policy(input: &Input<'_>) -> Tree {
-    let document = map! { "value": Tree::Literal(input.text.to_owned()) };
-    filter(input, "policy", Some(typed("google.protobuf.StringValue", document)))
+    filter(input, "policy", Some(document(input)))
 }
 
 /// The filter of an attempt at a provider; it works with what the policy filter left in the same VM.
@@ -17,8 +16,29 @@ pub(super) fn provider(input: &Input<'_>) -> Tree {
     filter(input, "provider", None)
 }
 
+/// The service: one for the whole Envoy, on its main thread; its configuration is the policy document too.
+pub(super) fn service(input: &Input<'_>) -> Tree {
+    extension(
+        "envoy.bootstrap.wasm",
+        "envoy.extensions.wasm.v3.WasmService",
+        map! { "singleton": true, "config": plugin(input, "service", Some(document(input))) },
+    )
+}
+
+fn document(input: &Input<'_>) -> Tree {
+    typed("google.protobuf.StringValue", map! { "value": Tree::Literal(input.text.to_owned()) })
+}
+
 fn filter(input: &Input<'_>, root: &str, configuration: Option<Tree>) -> Tree {
-    let plugin = map! {
+    extension(
+        &format!("sluice.{root}"),
+        "envoy.extensions.filters.http.wasm.v3.Wasm",
+        map! { "config": plugin(input, root, configuration) },
+    )
+}
+
+fn plugin(input: &Input<'_>, root: &str, configuration: Option<Tree>) -> Tree {
+    map! {
         "name": "sluice",
         "root_id": root,
         "vm_config": virtual_machine(input),
@@ -28,12 +48,7 @@ fn filter(input: &Input<'_>, root: &str, configuration: Option<Tree>) -> Tree {
         "failure_policy": "FAIL_RELOAD",
         "reload_config": map! { "backoff": map! { "base_interval": "0.1s", "max_interval": "1s" } },
     }
-    .with_some("configuration", configuration);
-    extension(
-        &format!("sluice.{root}"),
-        "envoy.extensions.filters.http.wasm.v3.Wasm",
-        map! { "config": plugin },
-    )
+    .with_some("configuration", configuration)
 }
 
 fn virtual_machine(input: &Input<'_>) -> Tree {

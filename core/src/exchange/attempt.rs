@@ -38,14 +38,17 @@ impl Exchange {
             .targets
             .iter()
             .position(|target| target.provider.name == provider && target.occurrence == occurrence);
-        let found = index.and_then(|index| Some((index, model.targets.get(index)?)));
+        // Among those that are tried, so that nobody gets to a target that he may not use.
+        let found = index
+            .filter(|index| self.targets.contains(index))
+            .and_then(|index| Some((index, model.targets.get(index)?)));
         let (index, target) = found.ok_or_else(|| {
             Failure::operator(
-                "The gateway's clusters do not fit its policy: an endpoint names no target of the model.",
+                "The gateway's clusters do not fit its policy: an endpoint names no target of the request.",
             )
         })?;
         let prepared = self.prepared_for(index, target)?;
-        let more = self.attempts.len() + 1 < self.count;
+        let more = self.attempts.len() + 1 < self.targets.len();
         self.attempts.push(AttemptRecord { target: index, status: None });
         self.dropped.clone_from(&prepared.dropped);
         let attempt = self.response(target, &prepared, more)?;

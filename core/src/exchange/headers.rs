@@ -4,6 +4,8 @@ use crate::dialect::ProviderDialect;
 
 /// The cluster that Envoy routes to; set on the request, never sent on.
 pub const ROUTE_HEADER: &str = "x-sluice-route";
+/// How long the model's answers may pause, in milliseconds; chooses among routes, never sent on.
+pub const IDLE_TIMEOUT_HEADER: &str = "x-sluice-idle-timeout-ms";
 /// Which provider answered; its absence means that Envoy made the response itself.
 pub const PROVIDER_HEADER: &str = "x-sluice-provider";
 /// Who was tried before, and how each failed.

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use attempt::UpstreamRequest;
-pub use headers::{Length, PROVIDER_HEADER, ROUTE_HEADER, is_internal};
+pub use headers::{IDLE_TIMEOUT_HEADER, Length, PROVIDER_HEADER, ROUTE_HEADER, is_internal};
 pub use opening::{Head, Opening, open};
 pub use response::{Attempt, Step};
 pub use stream::{Held, StreamAnswer};
@@ -44,10 +44,10 @@ pub struct Exchange {
     body: Option<Arc<Vec<u8>>>,
     /// The client's own headers that a provider of its own dialect gets.
     passing: Vec<(String, String)>,
-    /// The first target that can serve the request.
-    first: usize,
-    /// How many targets, from the first on, may be tried.
-    count: usize,
+    /// The targets that are tried, in order, by their positions among the model's; never empty.
+    targets: Vec<usize>,
+    /// The cluster of those targets.
+    route: String,
     /// The request for the first attempt, made when it was found that it can be.
     prepared: Option<(usize, Prepared)>,
     /// What became of each attempt, in order; the last one may be under way.
@@ -99,8 +99,9 @@ impl Exchange {
     /// The headers that make Envoy route the request, and retry it on the next target.
     pub fn routing(&self) -> Vec<(&'static str, String)> {
         vec![
-            (ROUTE_HEADER, self.model.route(self.first)),
-            ("x-envoy-max-retries", self.count.saturating_sub(1).to_string()),
+            (ROUTE_HEADER, self.route.clone()),
+            (IDLE_TIMEOUT_HEADER, self.model.timeouts.idle.as_millis().to_string()),
+            ("x-envoy-max-retries", self.targets.len().saturating_sub(1).to_string()),
             ("x-envoy-retry-on", "connect-failure,reset,retriable-status-codes".to_owned()),
             ("x-envoy-retriable-status-codes", RETRIABLE.map(|status| status.to_string()).join(",")),
             ("x-envoy-upstream-rq-per-try-timeout-ms", self.model.timeouts.attempt.as_millis().to_string()),

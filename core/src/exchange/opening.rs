@@ -3,20 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::{Asking, Denial};
 use crate::conversation::Field;
 use crate::dialect::{By, ClientDialect, Service};
 use crate::failure::{Blame, Failure, Kind};
-use crate::identity::{Caller, Credentials};
+use crate::identity::{Caller, Credentials, Origin};
 use crate::policy::{Model, Plan, Target};
+use crate::route;
 
 use super::prepare::{self, Prepared};
 use super::{Exchange, Reply, headers, passing, too_large};
 
-/// A request's headers.
+/// A request's headers, and what else is known of it before its body.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// All of them, pseudo-headers too, names in lower case.
     pub headers: &'a [(String, String)],
+    pub origin: Origin<'a>,
 }
 
 /// A request whose body is still to be read.
@@ -25,6 +28,7 @@ pub struct Opening {
     plan: Arc<Plan>,
     service: Service,
     caller: Option<Arc<Caller>>,
+    asking: Asking,
     passing: Vec<(String, String)>,
 }
 
@@ -50,6 +54,7 @@ impl<'a> Head<'a> {
             x_api_key: self.get("x-api-key"),
             api_key: self.get("api-key"),
             x_goog_api_key: self.get("x-goog-api-key"),
+            query: Credentials::query_of(self.get(":path").unwrap_or_default()),
         }
     }
 }
@@ -63,13 +68,15 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
     let refuse = |failure: Failure| Reply::failure(dialect, &failure);
     for name in crate::dialect::ProviderDialect::CREDENTIAL_HEADERS {
         if head.disagrees(name) {
-            return Err(refuse(crate::identity::disagreement()));
+            return Err(refuse(plan.callers.count(crate::identity::disagreement(), head.origin, now)));
         }
     }
-    let caller = plan.callers.identify(head.credentials(), now).map_err(refuse)?;
+    let caller = plan.callers.identify(head.credentials(), head.origin, now).map_err(refuse)?;
     let service = service.ok_or_else(|| refuse(nothing_there(head)))?;
+    let asking = plan.access.asking(dialect, head.path(), head.headers, now);
     if let Service::Models(listing) = &service {
-        let names = plan.models().map(|model| model.name.as_str()).collect();
+        let models = plan.models_for(caller.as_deref(), &asking);
+        let names = models.map(|model| model.name.as_str()).collect();
         return Err(listing.answer(names).map_or_else(refuse, Reply::json));
     }
     let passes = match &service {
@@ -77,7 +84,7 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         Service::Task(_) | Service::Models(_) => headers::passes_to_provider,
     };
     let passing = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
-    Ok(Opening { plan: Arc::clone(plan), service, caller, passing })
+    Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing })
 }
 
 fn nothing_there(head: Head<'_>) -> Failure {
@@ -113,33 +120,41 @@ impl Opening {
         if size > max_body_bytes as usize {
             return Err(too_large(max_body_bytes));
         }
-        let (model, stream, (first, count, prepared)) = match (&self.service, &body) {
+        let (model, stream, (able, prepared)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
-                let unknown = || unknown_model(call.dialect, task.model());
-                let model = self.plan.model(task.model()).cloned().ok_or_else(unknown)?;
-                let run = choose(
+                let (model, allowed) = self.model(task.model())?;
+                let chosen = choose(
                     &model,
+                    &allowed,
                     |target| prepare::prepare(call, &model, target, &task, body),
                     |target| prepare::check(call, &model, target, &task, body),
                 )?;
                 let stream = task.streams();
-                (model, stream, run)
+                (model, stream, chosen)
             }
             (Service::Passage(passage), body) => {
                 let content_type = content_type(&self.passing);
-                let model = passing::model_of(&self.plan, passage, content_type, body.as_ref())?;
+                let (model, allowed) = match passing::model_named(passage, content_type, body.as_ref())? {
+                    Some(name) => self.model(&name)?,
+                    None => self.pass_through()?,
+                };
                 let prepare =
                     |target: &Target| passing::prepare(passage, target, content_type, body.as_ref());
-                let (first, count, prepared) = choose(&model, prepare, |target| prepare(target).map(drop))?;
-                // A body that passes as it comes can be sent once.
-                let count = if body.is_some() { count } else { 1 };
-                (model, false, (first, count, prepared))
+                let (mut able, prepared) =
+                    choose(&model, &allowed, prepare, |target| prepare(target).map(drop))?;
+                if body.is_none() {
+                    // A body that passes as it comes can be sent once.
+                    able.truncate(1);
+                }
+                (model, false, (able, prepared))
             }
             (Service::Task(_) | Service::Models(_), _) => {
                 return Err(Failure::operator("The request's body was not read."));
             }
         };
+        let (route, targets) = route::serve(&model, &able);
+        let targets = targets.to_vec();
         Ok(Exchange {
             service: self.service,
             caller: self.caller,
@@ -147,9 +162,9 @@ impl Opening {
             size,
             body,
             passing: self.passing,
-            first,
-            count,
-            prepared: Some((first, prepared)),
+            prepared: targets.first().map(|first| (*first, prepared)),
+            targets,
+            route,
             attempts: Vec::new(),
             dropped: Vec::new(),
             usage: None,
@@ -157,28 +172,49 @@ impl Opening {
             model,
         })
     }
+
+    /// The model of this name, and the positions of those of its targets that the caller may use.
+    fn model(&self, name: &str) -> Result<(Arc<Model>, Vec<usize>), Failure> {
+        let (caller, rules) = (self.caller.as_deref(), &self.plan.access);
+        let denied = |denial: Denial| denial.failure(name);
+        let Some(model) = self.plan.model(name).cloned() else {
+            rules.unknown(caller, &self.asking, name).map_err(denied)?;
+            return Err(unknown_model(self.client(), name));
+        };
+        let allowed = rules.targets(caller, &self.asking, &model).map_err(denied)?;
+        Ok((model, allowed))
+    }
+
+    /// What serves the calls that name no model.
+    fn pass_through(&self) -> Result<(Arc<Model>, Vec<usize>), Failure> {
+        let nobody = || {
+            Failure::invalid("No provider serves this here: the policy names none in pass_through.", None)
+                .status(404)
+                .code("unsupported_operation")
+        };
+        let model = self.plan.pass_through.clone().ok_or_else(nobody)?;
+        let allowed = self.plan.access.targets(self.caller.as_deref(), &self.asking, &model);
+        let allowed = allowed.map_err(|denial| denial.failure(""))?;
+        Ok((model, allowed))
+    }
 }
 
-pub(super) fn content_type(headers: &[(String, String)]) -> &str {
-    let header = headers.iter().find(|(name, _)| name == "content-type");
-    header.map_or("", |(_, value)| value.as_str())
-}
-
-/// The run of targets that can serve the request, and the request for the first of them.
+/// Of the targets that may be used, those that can serve the request, and the request for the first of them.
 ///
-/// Envoy tries a model's targets one after the other, so a target that can't serve ends the run. When none can, the
-/// client learns why the first one can't.
+/// When none can, the client learns why the first one can't.
 fn choose(
     model: &Model,
+    allowed: &[usize],
     prepare: impl Fn(&Target) -> Result<Prepared, Failure>,
     check: impl Fn(&Target) -> Result<(), Failure>,
-) -> Result<(usize, usize, Prepared), Failure> {
+) -> Result<(Vec<usize>, Prepared), Failure> {
     let mut refusal = None;
-    for (first, target) in model.targets.iter().enumerate() {
+    let mut targets = allowed.iter().filter_map(|position| Some((*position, model.targets.get(*position)?)));
+    while let Some((first, target)) = targets.next() {
         match prepare(target) {
             Ok(prepared) => {
-                let able = model.targets.iter().skip(first + 1).take_while(|target| check(target).is_ok());
-                return Ok((first, 1 + able.count(), prepared));
+                let others = targets.filter(|(_, target)| check(target).is_ok()).map(|(position, _)| position);
+                return Ok((std::iter::once(first).chain(others).collect(), prepared));
             }
             Err(failure) => {
                 refusal.get_or_insert(failure);
@@ -199,4 +235,9 @@ pub(super) fn unknown_model(client: ClientDialect, name: &str) -> Failure {
         parameter: Some(client.name(Field::Model)),
         retry_after: None,
     }
+}
+
+pub(super) fn content_type(headers: &[(String, String)]) -> &str {
+    let header = headers.iter().find(|(name, _)| name == "content-type");
+    header.map_or("", |(_, value)| value.as_str())
 }

@@ -5,32 +5,22 @@ use std::sync::Arc;
 use crate::conversation::Field;
 use crate::dialect::{By, ClientDialect, Named, Passage, ProviderDialect};
 use crate::failure::Failure;
-use crate::policy::{Model, Plan, Target};
+use crate::policy::Target;
 
-use super::opening::unknown_model;
 use super::prepare::Prepared;
 
-/// The model that serves a call, and the call's body as far as it had to be read.
-pub(super) fn model_of(
-    plan: &Plan,
+/// The name of the model that a call names; `None` where it names none.
+pub(super) fn model_named(
     passage: &Passage,
     content_type: &str,
     body: Option<&Arc<Vec<u8>>>,
-) -> Result<Arc<Model>, Failure> {
-    let name = match (&passage.by, body) {
-        (By::Policy, _) => {
-            return plan.pass_through.clone().ok_or_else(|| {
-                Failure::invalid("No provider serves this here: the policy names none in pass_through.", None)
-                    .status(404)
-                    .code("unsupported_operation")
-            });
-        }
-        (By::Query { model }, _) => model.clone(),
-        (By::Body, Some(body)) => Named::find(content_type, body)?.model,
-        (By::Body, None) => return Err(Failure::operator("The request's body was not read.")),
-    };
-    let model = plan.model(&name).cloned();
-    model.ok_or_else(|| unknown_model(ClientDialect::OpenAiChat, &name))
+) -> Result<Option<String>, Failure> {
+    match (&passage.by, body) {
+        (By::Policy, _) => Ok(None),
+        (By::Query { model }, _) => Ok(Some(model.clone())),
+        (By::Body, Some(body)) => Ok(Some(Named::find(content_type, body)?.model)),
+        (By::Body, None) => Err(Failure::operator("The request's body was not read.")),
+    }
 }
 
 /// Makes the request for a target.

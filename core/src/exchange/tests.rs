@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::identity::Origin;
 use crate::policy;
 
 const NOW: u64 = 1_700_000_000;
@@ -35,7 +36,8 @@ fn open_with(plan: &Arc<Plan>, body: &Value, more: &[(&str, &str)]) -> Result<Ex
         [(":method", "POST"), (":path", "/v1/chat/completions?x=1"), ("authorization", "Bearer client-key")];
     let headers: Vec<_> =
         own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    open(plan, Head { headers: &headers }, Duration::from_secs(NOW))?.read(Some(body.to_string().into_bytes()))
+    open(plan, Head { headers: &headers, origin: Origin::default() }, Duration::from_secs(NOW))?
+        .read(Some(body.to_string().into_bytes()))
 }
 
 fn hello() -> Value {
@@ -56,7 +58,7 @@ fn each_attempt_carries_its_own_credential_and_nothing_of_another() {
         ("x-api-key", "client-key"),
     ];
     let mut exchange = open_with(&plan(&everyone(), "refuse"), &hello(), &client).expect("opens");
-    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-model-chat");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-targets/openai,claude,gemini");
     assert_eq!(routing(&exchange, "x-envoy-max-retries"), "2");
     for (provider, authority, path, credential) in [
         ("openai", "o.test", "/base/chat/completions", ("authorization", "Bearer key-o")),
@@ -94,14 +96,16 @@ fn each_attempt_carries_its_own_credential_and_nothing_of_another() {
 fn a_target_that_can_not_serve_is_left_out() {
     let plan = plan(&everyone(), "refuse");
     let two = json!({"model": "chat", "n": 2, "messages": [{"role": "user", "content": "Hello"}]});
-    // openai can, claude can't: the run ends before it.
-    let exchange = open_with(&plan, &two, &[]).expect("opens");
-    assert_eq!(routing(&exchange, "x-envoy-max-retries"), "0");
-    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-model-chat");
+    // openai and gemini can, claude between them can't.
+    let mut exchange = open_with(&plan, &two, &[]).expect("opens");
+    assert_eq!(routing(&exchange, "x-envoy-max-retries"), "1");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-targets/openai,gemini");
+    assert_eq!(exchange.attempt("claude", 1, Duration::from_secs(NOW)).expect_err("is left out").status, 500);
+    assert!(exchange.attempt("gemini", 1, Duration::from_secs(NOW)).is_ok());
 
     let claude_first = super::tests::plan(&json!([everyone()[1], everyone()[2], everyone()[0]]), "refuse");
     let exchange = open_with(&claude_first, &two, &[]).expect("opens");
-    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-model/2-chat");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-targets/gemini,openai");
     assert_eq!(routing(&exchange, "x-envoy-max-retries"), "1");
 
     let claude_only = super::tests::plan(&json!([everyone()[1]]), "refuse");
@@ -159,7 +163,9 @@ fn what_is_not_there_and_who_is_not_known_is_told() {
         let headers =
             [(":method", "POST"), (":path", path), ("authorization", key[0]), ("authorization", key[1])];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        open(&plan, Head { headers: &headers }, Duration::from_secs(NOW)).expect_err("is refused").status
+        open(&plan, Head { headers: &headers, origin: Origin::default() }, Duration::from_secs(NOW))
+            .expect_err("is refused")
+            .status
     };
     assert_eq!(head("/v1/nothing", ["Bearer a", "Bearer a"]), 404);
     assert_eq!(head("/v1/nothing", ["Bearer a", "Bearer b"]), 401);

@@ -10,8 +10,11 @@ mod tests;
 use std::fmt;
 
 pub use document::{
-    Credential, Document, KeyEntry, Listen, ModelEntry, ProviderEntry, TargetEntry, Unsupported,
+    CallersEntry, CertificateEntry, CertificateName, Credential, Document, JwtEntry, KeyEntry, Listen,
+    ModelEntry, ProviderEntry, RequireEntry, RuleEntry, SourceEntry, SourcePlace, TargetEntry, Unsupported,
+    WhenEntry,
 };
+pub(crate) use document::{is_reserved_id, parse_digest};
 pub use plan::{Endpoint, Model, Plan, Provider, Target, Timeouts};
 
 /// One thing that is wrong with a policy document.
@@ -68,6 +71,12 @@ pub fn load(bytes: &[u8], environment: &dyn Fn(&str) -> Option<String>) -> Resul
     faults.into_result(plan)
 }
 
+/// Reads a list of keys, as `callers.keys` has it, from YAML or JSON text: a list, or a map with such a list as `keys`.
+pub fn parse_keys(bytes: &[u8]) -> Result<Vec<KeyEntry>, Faults> {
+    let (keys, faults) = document::read_key_list(bytes);
+    faults.into_result(Some(keys))
+}
+
 impl Document {
     /// Reads a policy document from YAML or JSON text, or from an encoded `google.protobuf.Struct`.
     ///
@@ -76,6 +85,11 @@ impl Document {
     pub fn parse(bytes: &[u8]) -> Result<Self, Faults> {
         let (document, faults) = Self::read(bytes);
         faults.into_result(document)
+    }
+
+    /// Whether nobody calls whom the document doesn't name: neither tokens nor keys from elsewhere are accepted.
+    pub fn names_all_callers(&self) -> bool {
+        self.callers.jwt.is_none() && self.callers.source.is_none()
     }
 
     /// Compiles the document into what requests are decided by; its credentials come from `environment`.

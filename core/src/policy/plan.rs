@@ -11,15 +11,17 @@ use super::document::{
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, Credential, DEFAULT_ATTEMPT_TIMEOUT,
     DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, ProviderEntry, Unsupported,
 };
+use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
 use crate::dialect::{Preset, ProviderDialect};
-use crate::identity::Callers;
+use crate::identity::{Caller, Callers};
 
 /// A compiled policy.
 #[derive(Debug)]
 pub struct Plan {
     pub listen: Listen,
     pub callers: Callers,
+    pub access: Rules,
     providers: HashMap<String, Arc<Provider>>,
     models: HashMap<String, Arc<Model>>,
     /// Who serves the calls that name no model: a model without a name, of one target.
@@ -36,6 +38,7 @@ pub struct Provider {
     pub endpoint: Endpoint,
     pub authentication: Authentication,
     pub api_version: Option<String>,
+    /// Where the provider keeps and computes, in a word of the vendor's or the operator's; access rules ask for it.
     pub region: Option<String>,
     pub project: Option<String>,
     pub connect_timeout: Duration,
@@ -97,6 +100,11 @@ impl Plan {
         self.models.values()
     }
 
+    /// The models that a caller may use, in no order: what a list of models shows him.
+    pub fn models_for(&self, caller: Option<&Caller>, asking: &Asking) -> impl Iterator<Item = &Arc<Model>> {
+        self.models.values().filter(move |model| self.access.targets(caller, asking, model).is_ok())
+    }
+
     /// All providers, in no order.
     pub fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
         self.providers.values()
@@ -122,32 +130,28 @@ impl Provider {
     }
 }
 
-impl Model {
-    /// The cluster that Envoy routes to when the first target to be tried is the one at this position: the aggregate of
-    /// the clusters of that target and of those behind it.
-    pub fn route(&self, first: usize) -> String {
-        match first {
-            0 => format!("sluice-model-{}", self.name),
-            // The number stands before the name, as a name may have any character.
-            first => format!("sluice-model/{}-{}", first + 1, self.name),
+impl Target {
+    /// The target's name among clusters: its provider's, and which of that provider's occurrences it is.
+    pub(crate) fn name(&self) -> String {
+        match self.occurrence {
+            1 => self.provider.name.clone(),
+            // A provider's name has no slash, so this is no other one's first occurrence.
+            occurrence => format!("{}/{occurrence}", self.provider.name),
         }
     }
-}
 
-impl Target {
     /// The cluster that Envoy sends this target's attempts to.
     pub fn cluster(&self) -> String {
-        match self.occurrence {
-            1 => format!("sluice-provider-{}", self.provider.name),
-            // A name has no slash, so this is no other provider's first occurrence.
-            occurrence => format!("sluice-provider-{}/{occurrence}", self.provider.name),
-        }
+        format!("sluice-provider-{}", self.name())
     }
 }
 
 impl Endpoint {
     /// Reads an address; the error completes the sentence "`address` …".
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|error| format!("is not a URL: {error}"))?;
         let tls = match uri.scheme_str() {
             Some("https") => true,
@@ -206,12 +210,13 @@ pub(super) fn compile(
         };
         providers.insert(entry.name.clone(), Arc::new(provider));
     }
-    let models = document
+    let models: HashMap<String, Arc<Model>> = document
         .models
         .iter()
         .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers)?))))
         .collect::<Option<_>>()?;
-    let callers = Callers::new(document.anonymous, &document.keys);
+    let callers = Callers::new(&document.callers, &document.access);
+    let access = Rules::new(&document.access, models.keys().map(String::as_str));
     let pass_through = document.pass_through.as_ref().and_then(|name| {
         let provider = Arc::clone(providers.get(name)?);
         Some(Arc::new(Model {
@@ -222,7 +227,7 @@ pub(super) fn compile(
             timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
         }))
     });
-    Some(Plan { listen: document.listen.clone(), callers, providers, models, pass_through })
+    Some(Plan { listen: document.listen.clone(), callers, access, providers, models, pass_through })
 }
 
 /// The credential's secrets come from the environment; what is missing or can't be one is a fault.

@@ -26,11 +26,11 @@ pub enum Kind {
 /// Labels come from the policy alone, never from a client or a provider, so their number is bounded by it: Envoy can't
 /// forget a metric.
 pub fn of(exchange: Option<&Exchange>, status: u16, elapsed: Duration) -> Vec<Measure> {
-    let caller = exchange.and_then(|exchange| exchange.caller.as_ref());
+    let team = exchange.and_then(|exchange| exchange.plan.callers.team_label(exchange.caller.as_deref()?));
     let labels = [
         ("provider", exchange.and_then(Exchange::provider)),
         ("model", exchange.map(|exchange| exchange.model.name.as_str())),
-        ("team", caller.and_then(|caller| caller.team.as_deref())),
+        ("team", team),
     ];
     let label = |(label, value): &(&str, Option<&str>)| {
         format!(";{label}={}", value.unwrap_or_default().replace(';', "_"))

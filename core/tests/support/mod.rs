@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sluice_core::exchange::{self, Attempt, Exchange, Head, Held, Reply, Step};
+use sluice_core::identity::Origin;
 use sluice_core::policy::{self, Plan};
 use test_cases::Body;
 
@@ -28,7 +29,8 @@ pub fn open(plan: &Arc<Plan>, body: &[u8]) -> Result<Exchange, Reply> {
     let headers =
         [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    exchange::open(plan, Head { headers: &headers }, Duration::from_secs(NOW))?.read(Some(body.to_vec()))
+    exchange::open(plan, Head { headers: &headers, origin: Origin::default() }, Duration::from_secs(NOW))?
+        .read(Some(body.to_vec()))
 }
 
 /// What the client gets of one answer.

@@ -64,7 +64,10 @@ fn parameters_are_mapped() {
     maps(json!({"top_p": 0, "stop": "x"}), json!({"p": 0.01, "stop_sequences": ["x"]}));
     maps(json!({"presence_penalty": 0.5, "frequency_penalty": 0}), json!({"presence_penalty": 0.5}));
     maps(json!({"logprobs": true, "n": 1, "service_tier": "auto"}), json!({"logprobs": true}));
-    maps(json!({"response_format": {"type": "json_object"}}), json!({"response_format": {"type": "json_object"}}));
+    maps(
+        json!({"response_format": {"type": "json_object"}}),
+        json!({"response_format": {"type": "json_object"}}),
+    );
     let schema = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}, "strict": true}});
     let expected = json!({"response_format": {"type": "json_object", "json_schema": {"type": "object"}}});
     maps(json!({"response_format": schema}), expected);
@@ -101,7 +104,10 @@ fn thinking_has_a_budget_where_little_is_asked() {
     assert_eq!(thinking(None, None, None), Value::Null);
     assert_eq!(thinking(None, Some(Effort::None), None), json!({"type": "disabled"}));
     assert_eq!(thinking(None, Some(Effort::Low), None), json!({"type": "enabled", "token_budget": 1024}));
-    assert_eq!(thinking(None, Some(Effort::Medium), Some(2000)), json!({"type": "enabled", "token_budget": 1000}));
+    assert_eq!(
+        thinking(None, Some(Effort::Medium), Some(2000)),
+        json!({"type": "enabled", "token_budget": 1000})
+    );
     assert_eq!(thinking(None, Some(Effort::High), Some(2000)), json!({"type": "enabled"}));
     assert_eq!(thinking(Some(Thinking::Off), Some(Effort::High), None), json!({"type": "disabled"}));
     assert_eq!(
@@ -127,7 +133,10 @@ fn tools_are_offered() {
     let tools = json!([tool("f"), bare]);
     maps(json!({"tools": tools, "tool_choice": "auto"}), json!({"tools": given}));
     maps(json!({"tools": tools, "tool_choice": "none"}), json!({"tools": given, "tool_choice": "NONE"}));
-    maps(json!({"tools": tools, "tool_choice": "required"}), json!({"tools": given, "tool_choice": "REQUIRED"}));
+    maps(
+        json!({"tools": tools, "tool_choice": "required"}),
+        json!({"tools": given, "tool_choice": "REQUIRED"}),
+    );
     // A choice among tools is made by offering no others.
     let named = json!({"type": "function", "function": {"name": "f"}});
     let only = json!({"tools": [tool("f")], "tool_choice": "REQUIRED"});
@@ -203,7 +212,10 @@ fn instructions_come_first_and_neighbours_stand_together() {
     for (messages, path) in [
         (json!([{"role": "user", "content": ""}]), "messages[0].content"),
         (json!([{"role": "system", "content": "x"}]), "messages"),
-        (json!([{"role": "user", "content": "x"}, {"role": "tool", "tool_call_id": "1", "content": "x"}]), "messages[1].tool_call_id"),
+        (
+            json!([{"role": "user", "content": "x"}, {"role": "tool", "tool_call_id": "1", "content": "x"}]),
+            "messages[1].tool_call_id",
+        ),
     ] {
         let failure = chat(json!({"messages": messages})).expect_err(path);
         assert_eq!(failure.parameter.as_deref(), Some(path));
@@ -212,9 +224,7 @@ fn instructions_come_first_and_neighbours_stand_together() {
 
 #[test]
 fn calls_have_their_plan_and_their_results() {
-    let call = |id: &str, arguments: &str| {
-        json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}})
-    };
+    let call = |id: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
     messages(
         json!([
             {"role": "user", "content": "a"},
@@ -266,13 +276,19 @@ fn images_are_shown_and_nothing_else() {
     let part = |kind: &str, url: &str| json!([{"type": kind, kind: {"url": url}}]);
     for url in ["https://x.test/a.png", "http://x.test/a", "data:image/png;base64,AAAA"] {
         let content = part("image_url", url);
-        messages(json!([{"role": "user", "content": content}]), json!([{"role": "user", "content": content}]));
+        messages(
+            json!([{"role": "user", "content": content}]),
+            json!([{"role": "user", "content": content}]),
+        );
     }
     for (content, path) in [
         (part("image_url", "file:///x"), "messages[0].content[0].image_url.url"),
         (part("image_url", "data:image/bmp;base64,AAAA"), "messages[0].content[0].image_url.url"),
         (json!([{"type": "file", "file": {"file_id": "f"}}]), "messages[0].content[0].file"),
-        (json!([{"type": "input_audio", "input_audio": {"data": "A", "format": "wav"}}]), "messages[0].content[0].input_audio"),
+        (
+            json!([{"type": "input_audio", "input_audio": {"data": "A", "format": "wav"}}]),
+            "messages[0].content[0].input_audio",
+        ),
     ] {
         let (_, lacks) = chat(json!({"messages": [{"role": "user", "content": content}]})).expect("writes");
         assert_eq!(lacks.contents(), [path]);
@@ -281,7 +297,8 @@ fn images_are_shown_and_nothing_else() {
 
 #[test]
 fn tokens_of_conversations_are_not_counted() {
-    let failure = written(&Task::CountTokens(user("hi")), ClientDialect::AnthropicTokens).expect_err("is none");
+    let failure =
+        written(&Task::CountTokens(user("hi")), ClientDialect::AnthropicTokens).expect_err("is none");
     assert_eq!(failure.code.as_deref(), Some("unsupported_operation"));
 }
 
@@ -296,7 +313,8 @@ fn an_answer_is_read() {
         panic!("is a conversation");
     };
     let choice = &answer.choices[0];
-    let [Part::Reasoning(plan), Part::Reasoning(thought), Part::Text(text), Part::ToolCall(call)] = &choice.parts[..]
+    let [Part::Reasoning(plan), Part::Reasoning(thought), Part::Text(text), Part::ToolCall(call)] =
+        &choice.parts[..]
     else {
         panic!("{:?}", choice.parts);
     };
@@ -333,7 +351,14 @@ fn every_reason_has_its_finish() {
 #[test]
 fn what_is_no_answer_is_the_providers_fault() {
     for kind in [TaskKind::Conversation, TaskKind::Embeddings, TaskKind::Rerank] {
-        for body in [&b"{}"[..], b"[]", b"", br#"{"message":{"tool_calls":[{"id":"x"}]}}"#, br#"{"embeddings":{}}"#, br#"{"results":[{}]}"#] {
+        for body in [
+            &b"{}"[..],
+            b"[]",
+            b"",
+            br#"{"message":{"tool_calls":[{"id":"x"}]}}"#,
+            br#"{"embeddings":{}}"#,
+            br#"{"results":[{}]}"#,
+        ] {
             let failure = decode_outcome(kind, body).expect_err("is none");
             assert_eq!(failure.code.as_deref(), Some("provider_malformed"), "{kind:?}");
         }
@@ -351,7 +376,9 @@ fn streamed(events: &[(&str, &str)]) -> Vec<String> {
             Event::Start { id, .. } => format!("start {}", id.as_deref().unwrap_or("?")),
             Event::Text { text, .. } => format!("text {text}"),
             Event::Reasoning { text, .. } => format!("reasoning {text}"),
-            Event::ToolCall { call, tool, .. } => format!("call {call} {} {} {}", tool.id, tool.name, tool.arguments),
+            Event::ToolCall { call, tool, .. } => {
+                format!("call {call} {} {} {}", tool.id, tool.name, tool.arguments)
+            }
             Event::Arguments { call, json, .. } => format!("arguments {call} {json}"),
             Event::Logprobs { tokens, .. } => format!("logprob {}", tokens[0].chosen.logprob),
             Event::Finish { finish, .. } => format!("finish {finish:?}"),
@@ -379,21 +406,36 @@ const START: (&str, &str) = (
 fn a_stream_is_read() {
     let events = [
         START,
-        ("content-start", r#"{"type":"content-start","index":0,"delta":{"message":{"content":{"type":"thinking","thinking":""}}}}"#),
-        ("content-delta", r#"{"type":"content-delta","index":0,"delta":{"message":{"content":{"thinking":"hm"}}}}"#),
+        (
+            "content-start",
+            r#"{"type":"content-start","index":0,"delta":{"message":{"content":{"type":"thinking","thinking":""}}}}"#,
+        ),
+        (
+            "content-delta",
+            r#"{"type":"content-delta","index":0,"delta":{"message":{"content":{"thinking":"hm"}}}}"#,
+        ),
         ("content-end", r#"{"type":"content-end","index":0}"#),
-        ("content-start", r#"{"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":""}}}}"#),
-        ("content-delta", r#"{"type":"content-delta","index":1,"delta":{"message":{"content":{"text":"yes"}}},"logprobs":{"text":"yes","token_ids":[1],"logprobs":[-0.5]}}"#),
+        (
+            "content-start",
+            r#"{"type":"content-start","index":1,"delta":{"message":{"content":{"type":"text","text":""}}}}"#,
+        ),
+        (
+            "content-delta",
+            r#"{"type":"content-delta","index":1,"delta":{"message":{"content":{"text":"yes"}}},"logprobs":{"text":"yes","token_ids":[1],"logprobs":[-0.5]}}"#,
+        ),
         ("citation-start", "no JSON"),
         ("content-end", r#"{"type":"content-end","index":1}"#),
-        ("message-end", r#"{"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"billed_units":{"input_tokens":3,"output_tokens":4},"tokens":{"input_tokens":70,"output_tokens":6}}}}"#),
+        (
+            "message-end",
+            r#"{"type":"message-end","delta":{"finish_reason":"COMPLETE","usage":{"billed_units":{"input_tokens":3,"output_tokens":4},"tokens":{"input_tokens":70,"output_tokens":6}}}}"#,
+        ),
         ("", "[DONE]"),
     ];
-    let lines =
-        ["start a1", "reasoning hm", "logprob -0.5", "text yes", "usage 3 4", "finish Stop", "end"];
+    let lines = ["start a1", "reasoning hm", "logprob -0.5", "text yes", "usage 3 4", "finish Stop", "end"];
     assert_eq!(streamed(&events), lines);
     // Without names, the data say what they are.
-    let unnamed: Vec<_> = events.iter().filter(|(name, _)| *name != "citation-start").map(|(_, data)| ("", *data)).collect();
+    let unnamed: Vec<_> =
+        events.iter().filter(|(name, _)| *name != "citation-start").map(|(_, data)| ("", *data)).collect();
     assert_eq!(streamed(&unnamed), lines);
 }
 
@@ -402,13 +444,28 @@ fn calls_of_a_stream_are_counted() {
     let events = [
         START,
         ("tool-plan-delta", r#"{"type":"tool-plan-delta","delta":{"message":{"tool_plan":"I will"}}}"#),
-        ("tool-call-start", r#"{"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"c1","type":"function","function":{"name":"f","arguments":""}}}}}"#),
-        ("tool-call-delta", r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"a\""}}}}}"#),
-        ("tool-call-delta", r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":":1}"}}}}}"#),
+        (
+            "tool-call-start",
+            r#"{"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"c1","type":"function","function":{"name":"f","arguments":""}}}}}"#,
+        ),
+        (
+            "tool-call-delta",
+            r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"a\""}}}}}"#,
+        ),
+        (
+            "tool-call-delta",
+            r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":":1}"}}}}}"#,
+        ),
         ("tool-call-end", r#"{"type":"tool-call-end","index":0}"#),
-        ("tool-call-start", r#"{"type":"tool-call-start","index":1,"delta":{"message":{"tool_calls":{"id":"c2","type":"function","function":{"name":"g"}}}}}"#),
+        (
+            "tool-call-start",
+            r#"{"type":"tool-call-start","index":1,"delta":{"message":{"tool_calls":{"id":"c2","type":"function","function":{"name":"g"}}}}}"#,
+        ),
         ("tool-call-end", r#"{"type":"tool-call-end","index":1}"#),
-        ("tool-call-start", r#"{"type":"tool-call-start","delta":{"message":{"tool_calls":{"id":"c3","function":{"name":"h"}}}}}"#),
+        (
+            "tool-call-start",
+            r#"{"type":"tool-call-start","delta":{"message":{"tool_calls":{"id":"c3","function":{"name":"h"}}}}}"#,
+        ),
         ("message-end", r#"{"type":"message-end","delta":{"finish_reason":"TOOL_CALL"}}"#),
     ];
     let lines = [
@@ -430,20 +487,36 @@ fn calls_of_a_stream_are_counted() {
 #[test]
 fn a_stream_that_fails_is_an_error() {
     let failed = r#"{"type":"message-end","delta":{"error":"out of memory","finish_reason":"ERROR","usage":{"tokens":{"input_tokens":3,"output_tokens":4}}}}"#;
-    assert_eq!(streamed(&[START, ("message-end", failed)]), ["start a1", "usage 3 4", "error 500 out of memory"]);
+    assert_eq!(
+        streamed(&[START, ("message-end", failed)]),
+        ["start a1", "usage 3 4", "error 500 out of memory"]
+    );
     assert_eq!(streamed(&[START]), ["start a1", "error 502 stream_truncated"]);
     assert_eq!(streamed(&[]), ["error 502 stream_truncated"]);
     assert_eq!(streamed(&[("", r#"{"message":"busy"}"#), START]), ["error 500 busy"]);
-    for data in ["", "{", "[]", r#"{"type":"content-delta"}"#, r#"{"type":"content-delta","delta":{"message":1}}"#] {
-        assert_eq!(streamed(&[("content-delta", data), START]).last().map(String::as_str), Some("error 502 provider_malformed"));
+    for data in
+        ["", "{", "[]", r#"{"type":"content-delta"}"#, r#"{"type":"content-delta","delta":{"message":1}}"#]
+    {
+        assert_eq!(
+            streamed(&[("content-delta", data), START]).last().map(String::as_str),
+            Some("error 502 provider_malformed")
+        );
     }
     let nameless = r#"{"type":"tool-call-start","delta":{"message":{"tool_calls":{"id":"c"}}}}"#;
-    assert_eq!(streamed(&[START, ("tool-call-start", nameless)]), ["start a1", "error 502 provider_malformed"]);
+    assert_eq!(
+        streamed(&[START, ("tool-call-start", nameless)]),
+        ["start a1", "error 502 provider_malformed"]
+    );
 }
 
 #[test]
 fn texts_are_embedded_whole_or_not_at_all() {
-    let request = |inputs| embeddings::Request { model: Text::from("m"), inputs, dimensions: Some(256), ..Default::default() };
+    let request = |inputs| embeddings::Request {
+        model: Text::from("m"),
+        inputs,
+        dimensions: Some(256),
+        ..Default::default()
+    };
     let text = |text| embeddings::Input::Text(Text::from(text));
     let write = |request| written(&Task::Embeddings(request), ClientDialect::OpenAiEmbeddings);
     let (path, body, lacks) = write(request(vec![text("a"), text("b")])).expect("writes");
@@ -469,9 +542,15 @@ fn texts_are_embedded_whole_or_not_at_all() {
 
 #[test]
 fn vectors_are_read() {
-    for (embeddings, is_numbers) in [(r#"{"float":[[0.5,1],[2]]}"#, true), (r#"{"base64":["AAAA","BBBB"]}"#, false)] {
-        let body = format!(r#"{{"id":"e","embeddings":{embeddings},"texts":["a"],"meta":{{"billed_units":{{"input_tokens":4}}}}}}"#);
-        let Outcome::Embeddings(answer) = decode_outcome(TaskKind::Embeddings, body.as_bytes()).expect("reads") else {
+    for (embeddings, is_numbers) in
+        [(r#"{"float":[[0.5,1],[2]]}"#, true), (r#"{"base64":["AAAA","BBBB"]}"#, false)]
+    {
+        let body = format!(
+            r#"{{"id":"e","embeddings":{embeddings},"texts":["a"],"meta":{{"billed_units":{{"input_tokens":4}}}}}}"#
+        );
+        let Outcome::Embeddings(answer) =
+            decode_outcome(TaskKind::Embeddings, body.as_bytes()).expect("reads")
+        else {
             panic!("are embeddings");
         };
         assert_eq!(answer.vectors.len(), 2);
@@ -492,8 +571,11 @@ fn documents_are_ranked_as_texts() {
         others: Vec::new(),
     };
     let write = |request| written(&Task::Rerank(request), ClientDialect::JinaRerank).expect("writes");
-    let documents =
-        vec![Document::Text(Text::from("a")), fields(r#"{"text":"b"}"#), fields(r#"{"title": "c", "text":"d"}"#)];
+    let documents = vec![
+        Document::Text(Text::from("a")),
+        fields(r#"{"text":"b"}"#),
+        fields(r#"{"title": "c", "text":"d"}"#),
+    ];
     let (path, body, lacks) = write(request(documents));
     assert_eq!(path, "/v2/rerank");
     assert_eq!(

@@ -14,7 +14,6 @@ object! {
         "documents" => documents: Vec<Raw<'a>>,
         "top_n" => top_n: u32,
         "max_tokens_per_doc" => max_tokens_per_doc: u64,
-        "return_documents" => return_documents: bool,
         ..others
     }
 }
@@ -26,7 +25,6 @@ object! {
         "query" => query: Raw<'a>,
         "documents" => documents: Vec<Raw<'a>>,
         "top_n" => top_n: u32,
-        "return_documents" => return_documents: bool,
         ..others
     }
 }
@@ -137,6 +135,8 @@ fn read_others(fields: Vec<(Text<'_>, Raw<'_>)>) -> Vec<Other> {
     }
     let asks_for_nothing = |name: &str, value: Raw<'_>| match (name, value.get()) {
         (_, "null") => true,
+        // The gateway gives them back itself: see `echo`.
+        ("return_documents", value) => matches!(value, "true" | "false"),
         ("priority", value) => value == "0",
         ("truncation" | "return_embeddings", value) => value == "false",
         ("relevant_spans", _) => {

@@ -1,18 +1,26 @@
 //! The policy document as its author wrote it: shape, ranges and references checked, nothing resolved.
 
+mod access;
 mod callers;
+mod jwt;
 mod listen;
 mod models;
 mod providers;
+mod source;
 
 use std::collections::HashSet;
 
-pub use callers::KeyEntry;
+pub use access::{RequireEntry, RuleEntry, WhenEntry};
+pub use callers::{CallersEntry, CertificateEntry, CertificateName, KeyEntry};
+pub use jwt::JwtEntry;
 pub use listen::Listen;
 pub(super) use models::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_IDLE_TIMEOUT};
 pub use models::{ModelEntry, TargetEntry, Unsupported};
 pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
 pub use providers::{Credential, ProviderEntry};
+pub use source::{SourceEntry, SourcePlace};
+
+pub(crate) use callers::{is_reserved_id, parse_digest};
 
 use super::Faults;
 use super::fields::{Field, Fields};
@@ -25,15 +33,15 @@ pub struct Document {
     pub listen: Listen,
     pub providers: Vec<ProviderEntry>,
     pub models: Vec<ModelEntry>,
-    /// Whether a request without a credential is served.
-    pub anonymous: bool,
-    pub keys: Vec<KeyEntry>,
+    pub callers: CallersEntry,
+    /// Empty where whoever is served may use everything.
+    pub access: Vec<RuleEntry>,
     /// The provider that serves the calls that name no model (files, batches, fine-tuning).
     pub pass_through: Option<String>,
 }
 
 /// Sections that are part of the language and not yet acted on.
-const LATER: [&str; 6] = ["access", "limits", "prices", "redaction", "guards", "audit"];
+const LATER: [&str; 5] = ["limits", "prices", "redaction", "guards", "audit"];
 
 impl Document {
     /// Reads as much as can be read, and notes every fault on the way.
@@ -74,9 +82,12 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
             models.extend(models::read_model(name, &field, &named, faults));
         }
     }
-    let (anonymous, keys) = fields
-        .optional("callers")
-        .map_or_else(Default::default, |field| callers::read_callers(&field, faults));
+    let callers =
+        fields.optional("callers").map(|field| callers::read_callers(&field, faults)).unwrap_or_default();
+    let access = fields
+        .optional("access")
+        .map(|field| access::read_access(&field, &named, faults))
+        .unwrap_or_default();
     let pass_through =
         fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
     for name in LATER {
@@ -85,7 +96,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         }
     }
     fields.finish(faults);
-    Some(Document { listen, providers, models, anonymous, keys, pass_through })
+    Some(Document { listen, providers, models, callers, access, pass_through })
 }
 
 fn read_pass_through(field: &Field<'_>, providers: &[ProviderEntry], faults: &mut Faults) -> Option<String> {
@@ -101,4 +112,27 @@ fn read_pass_through(field: &Field<'_>, providers: &[ProviderEntry], faults: &mu
         Some(_) => {}
     }
     Some(name.to_owned())
+}
+
+/// The keys of a document that is a list of keys, or a map that has such a list as `keys`.
+pub(super) fn read_key_list(bytes: &[u8]) -> (Vec<KeyEntry>, Faults) {
+    let mut faults = Faults::default();
+    let node = match Node::parse(bytes) {
+        Ok(node) => node,
+        Err(message) => {
+            faults.add("", message);
+            return (Vec::new(), faults);
+        }
+    };
+    let root = Field::root(&node);
+    let keys = match &node {
+        Node::Map(_) => Fields::of(&root, &mut faults).map(|mut fields| {
+            let list = fields.required("keys", &mut faults);
+            let keys = list.map(|list| callers::read_keys(&list, &mut faults)).unwrap_or_default();
+            fields.finish(&mut faults);
+            keys
+        }),
+        _ => Some(callers::read_keys(&root, &mut faults)),
+    };
+    (keys.unwrap_or_default(), faults)
 }

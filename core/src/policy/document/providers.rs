@@ -19,7 +19,8 @@ pub struct ProviderEntry {
     pub credential: Credential,
     /// Of the API, where its path or query names one (`azure_openai`).
     pub api_version: Option<String>,
-    /// The cloud's word for where the endpoint is (`bedrock`, `vertex`).
+    /// Where the provider keeps and computes: the cloud's own word (`bedrock`, `vertex`), or the operator's; access rules
+    /// ask for it.
     pub region: Option<String>,
     /// The Google Cloud project (`vertex`).
     pub project: Option<String>,
@@ -114,7 +115,8 @@ pub(super) fn read_provider(name: &str, field: &Field<'_>, faults: &mut Faults) 
     };
     use ProviderDialect::{AzureOpenAi, Bedrock, Vertex};
     let api_version = own("api_version", &[AzureOpenAi], false, faults);
-    let region = own("region", &[Bedrock, Vertex], true, faults);
+    let is_cloud = dialect.is_some_and(|dialect| matches!(dialect, Bedrock | Vertex));
+    let region = own("region", &ProviderDialect::ALL, is_cloud, faults);
     let project = own("project", &[Vertex], true, faults);
     let connect_timeout = fields.optional("connect_timeout").and_then(|field| field.duration(faults));
     let http2 = fields.optional("http2").and_then(|field| field.boolean(faults));

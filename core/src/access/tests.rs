@@ -1,0 +1,127 @@
+//! What holds for all rules: the index finds what a search through all finds, and a rule that denies never widens access.
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use super::*;
+use crate::identity::Proof;
+use crate::policy::{RequireEntry, WhenEntry};
+
+const MODELS: [&str; 3] = ["gpt-4o", "gpt-4o-mini", "claude"];
+const TEAMS: [&str; 3] = ["eu", "us", "platform"];
+const PLACES: [Place<'static>; 3] = [
+    Place { provider: "a", region: Some("eu") },
+    Place { provider: "b", region: Some("us") },
+    Place { provider: "c", region: None },
+];
+
+fn names(known: &'static [&'static str]) -> impl Strategy<Value = Option<Vec<String>>> {
+    let some = subsequence(known.to_vec(), 1..=2);
+    prop_oneof![
+        2 => Just(None),
+        2 => some.prop_map(|names| Some(names.into_iter().map(str::to_owned).collect())),
+        1 => Just(Some(vec!["*".to_owned()])),
+    ]
+}
+
+fn effect() -> impl Strategy<Value = Effect> {
+    prop_oneof![3 => Just(Effect::Allow), 2 => Just(Effect::Deny), 1 => Just(Effect::Require)]
+}
+
+prop_compose! {
+    fn rule()(
+        effect in effect(),
+        models in select(vec!["*", "gpt-*", "gpt-4o", "claude", "other"]),
+        users in names(&["u", "v"]), teams in names(&TEAMS), roles in names(&["dev", "ops"]), keys in names(&["k", "l"]),
+        providers in names(&["a", "b", "c"]), regions in names(&["eu", "us"]),
+        required in names(&["eu", "us"]),
+    ) -> RuleEntry {
+        RuleEntry {
+            name: "r".to_owned(),
+            effect,
+            models: vec![if effect == Effect::Require { "*" } else { models }.to_owned()],
+            when: WhenEntry { users, teams, roles, keys, providers, regions, ..WhenEntry::default() },
+            require: RequireEntry {
+                regions: if effect == Effect::Deny { None } else { required },
+                providers: None,
+            },
+        }
+    }
+}
+
+prop_compose! {
+    fn caller()(
+        token in any::<bool>(),
+        user in select(vec![None, Some("u"), Some("v")]),
+        team in select(vec![None, Some("eu"), Some("us"), Some("platform")]),
+        roles in subsequence(vec!["dev", "ops", "other"], 0..=3),
+    ) -> Caller {
+        let text = |name: Option<&str>| name.map(str::to_owned);
+        let roles = roles.into_iter().map(str::to_owned).collect();
+        Caller::of_tests(if token { Proof::Token } else { Proof::Key }, "k", text(user), text(team), roles)
+    }
+}
+
+fn asking(rules: &Rules) -> Asking {
+    rules.asking(ClientDialect::OpenAiChat, "/v1/chat/completions", &[], Duration::ZERO)
+}
+
+fn judge(entries: &[RuleEntry], caller: Option<&Caller>, model: &str) -> Vec<Result<(), Denial>> {
+    let rules = Rules::new(entries, MODELS.into_iter());
+    rules.judge(caller, &asking(&rules), model, &PLACES)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_rule_that_denies_never_widens_access(
+        rules in proptest::collection::vec(rule(), 0..6),
+        mut more in rule(),
+        effect in select(vec![Effect::Deny, Effect::Require]),
+        at in 0_usize..6,
+        caller in proptest::option::of(caller()),
+        model in select(MODELS.to_vec()),
+    ) {
+        more.effect = effect;
+        let before = judge(&rules, caller.as_ref(), model);
+        let mut with = rules.clone();
+        with.insert(at.min(rules.len()), more);
+        let after = judge(&with, caller.as_ref(), model);
+        for (before, after) in before.iter().zip(&after) {
+            prop_assert!(before.is_ok() || after.is_err());
+        }
+    }
+
+    #[test]
+    fn the_index_leaves_no_rule_out_that_matches(
+        rules in proptest::collection::vec(rule(), 1..12),
+        caller in proptest::option::of(caller()),
+        model in select(vec!["gpt-4o", "gpt-4o-mini", "claude", "other", "gpt-none"]),
+    ) {
+        let compiled = Rules::new(&rules, MODELS.into_iter());
+        let asking = asking(&compiled);
+        let expected: Vec<_> = PLACES.iter().map(|place| {
+            let matching = compiled.rules.iter().filter(|rule| rule.matches(caller.as_ref(), &asking, model));
+            matching.filter_map(|rule| rule.decide(*place)).next().unwrap_or(Err(Denial::NoRule))
+        }).collect();
+        prop_assert_eq!(compiled.judge(caller.as_ref(), &asking, model, &PLACES), expected);
+    }
+}
+
+#[test]
+fn rules_for_others_are_not_looked_at() {
+    let entry = |team: String| RuleEntry {
+        name: team.clone(),
+        effect: Effect::Allow,
+        models: vec!["*".to_owned()],
+        when: WhenEntry { teams: Some(vec![team]), ..WhenEntry::default() },
+        require: RequireEntry::default(),
+    };
+    let entries: Vec<_> = (0..10_000).map(|team| entry(format!("team-{team}"))).collect();
+    let rules = Rules::new(&entries, MODELS.into_iter());
+    let caller =
+        Caller::of_tests(Proof::Key, "k", None, Some("team-7000".to_owned()), vec!["team-1".to_owned()]);
+    let found: Vec<_> = rules.candidates(Some(&caller), "gpt-4o").map(|rule| rule.name.as_str()).collect();
+    assert_eq!(found, ["team-7000"]);
+}
