@@ -56,12 +56,16 @@ mod tests {
 
     #[test]
     fn the_words_of_an_error_are_passed_on() {
-        let invalid = decode_failure(400, br#"{"id":"x","message":"invalid request: query must not be empty"}"#);
+        let invalid =
+            decode_failure(400, br#"{"id":"x","message":"invalid request: query must not be empty"}"#);
         assert_eq!(
             (invalid.status, invalid.kind, &*invalid.message),
             (400, Kind::InvalidRequest, "invalid request: query must not be empty")
         );
-        assert_eq!(decode_failure(404, br#"{"message":"no such model"}"#).code.as_deref(), Some("model_not_found"));
+        assert_eq!(
+            decode_failure(404, br#"{"message":"no such model"}"#).code.as_deref(),
+            Some("model_not_found")
+        );
         assert_eq!(decode_failure(429, b"{}").kind, Kind::RateLimit);
         for body in [&br#"{"error":"busy"}"#[..], br#"{"error":{"message":"busy"}}"#] {
             assert_eq!(&*decode_failure(503, body).message, "busy");

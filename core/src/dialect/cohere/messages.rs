@@ -295,9 +295,7 @@ fn write_image<'r>(media: &'r Media<'_>) -> Option<Item<'r>> {
 
 fn is_web(url: &str) -> bool {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| {
-        scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")
-    })
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
 }
 
 /// What can't be said of a medium: of an image the URL that holds it, else the whole.

@@ -8,8 +8,10 @@ mod answer;
 mod embed;
 mod failure;
 mod messages;
-mod rerank;
 mod request;
+#[cfg(test)]
+mod request_tests;
+mod rerank;
 mod stream;
 #[cfg(test)]
 mod tests;

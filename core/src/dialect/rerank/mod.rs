@@ -8,9 +8,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::{
-    encode_cohere, encode_cohere_failure, encode_jina, encode_jina_failure,
-};
+pub(crate) use answer::{encode_cohere, encode_cohere_failure, encode_jina, encode_jina_failure};
 pub(crate) use request::{decode_cohere, decode_jina, echo};
 
 use crate::conversation::Field;

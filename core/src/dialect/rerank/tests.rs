@@ -59,7 +59,11 @@ fn a_fault_is_named() {
     ] {
         for decode in BOTH {
             let failure = decode(body.as_bytes()).expect_err(body);
-            assert_eq!((failure.parameter.as_deref(), failure.code.as_deref()), (Some(path), Some(code)), "{body}");
+            assert_eq!(
+                (failure.parameter.as_deref(), failure.code.as_deref()),
+                (Some(path), Some(code)),
+                "{body}"
+            );
         }
     }
 }
@@ -68,7 +72,11 @@ fn answer() -> Answer<'static> {
     Answer {
         id: Some(Text::from("r")),
         model: None,
-        results: vec![Ranked { index: 1, score: 0.98 }, Ranked { index: 0, score: 0.25 }, Ranked { index: 9, score: 0.0 }],
+        results: vec![
+            Ranked { index: 1, score: 0.98 },
+            Ranked { index: 0, score: 0.25 },
+            Ranked { index: 9, score: 0.0 },
+        ],
         usage: Some(Usage { input: 5, ..Usage::default() }),
         searches: Some(2),
     }

@@ -188,6 +188,7 @@ fn read_credential(
         let wanted = field.boolean(faults)?;
         if !wanted || !is_of(ProviderDialect::Bedrock) {
             faults.add(&field.path, "is true, and for the dialect bedrock only");
+            return None;
         }
         fields.finish(faults);
         return Some(Credential::AwsEnvironment);
@@ -195,6 +196,7 @@ fn read_credential(
     if let Some(field) = fields.optional("service_account_env") {
         if !is_of(ProviderDialect::Vertex) {
             faults.add(&field.path, "is for the dialect vertex only");
+            return None;
         }
         let name = read_variable(&field, faults);
         fields.finish(faults);
