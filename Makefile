@@ -16,7 +16,9 @@ SLUICE := target/release/sluice
 MOCKS := target/release/mock-vendors
 MODULE := dist/sluice.wasm
 
-.PHONY: rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+SECONDS_EACH ?= 300
+
+.PHONY: fuzz rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -71,6 +73,9 @@ lint: ## fail on any warning
 deny: ## licences, sources and duplicate crates, where cargo-deny is installed
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
 	else echo 'cargo-deny is not installed, so licences are not checked (cargo install --locked cargo-deny)'; fi
+
+fuzz: rust ## run every fuzz target for SECONDS_EACH seconds (300); needs cargo-fuzz and a C++ compiler
+	@scripts/fuzz.sh $(SECONDS_EACH)
 
 clean: ## remove everything that was built or installed here
 	rm -rf target dist $(TOOLS) .run integration-tests/node/node_modules integration-tests/.pytest_cache

@@ -7,6 +7,12 @@ use super::*;
 /// Made for these tests; it opens nothing.
 const KEY: &str = include_str!("google_test_key.pem");
 
+/// `openssl dgst -sha256 -sign` over the token of 1800000000, in base64.
+const OPENSSL: &str = "eZ8PT_XcLDZr7xeYcAPjTcMJixpQsDeIzDgZCLlXES97m6IOHnV5c5Je1jC26Bxls_AxC-PE7o_h_C7YhFFwOEI9kB\
+    duJf3xtgtb3uNC8Z8E4YbPdQot9KujDDD6FCcsidTgfUfcQB4QY3dkic3OKW6Of9FMmTLltxodJ-eg7orRiU9BTIKr\
+    tgvTGxoPG0BHZhmrb7Gidjg8vigQgQLj-5BwvnfGYO8ZAxm1J0p2-Jv77BCNyzeyAEk6CCSSsFoP6ymUB0i4l86yh_\
+    M2hQ7DDHax1NR8Q1zhB3RzWlI3TfSjsBZjqmstP83D9GeOflXXgsGCGOLFP74WLNM1fkoncA";
+
 fn key_file() -> Value {
     json!({
         "type": "service_account", "project_id": "p", "private_key_id": "key-1", "private_key": KEY,
@@ -46,6 +52,8 @@ fn a_token_says_who_signed_it_and_for_what() {
     let signature = Signature::try_from(signature.as_slice()).expect("is a signature");
     verifier.verify(signed.as_bytes(), &signature).expect("fits");
     verifier.verify(claims.as_bytes(), &signature).expect_err("fits nothing else");
+    // RS256 is deterministic: OpenSSL signs the same text with the same bytes.
+    assert_eq!(token.rsplit_once('.').map(|(_, signature)| signature), Some(OPENSSL));
 }
 
 #[test]

@@ -250,7 +250,7 @@ pub const PRESETS: &[Preset] = &[
         name: "sglang",
         endpoint: "http://127.0.0.1:30000/v1",
         open: true,
-        has: Apis { responses: true, completions: true, embeddings: true, rerank: true },
+        has: Apis { responses: true, completions: true, embeddings: true, rerank: false },
         quirks: &[
             Quirk::Takes("top_k"),
             Quirk::Takes("messages[].reasoning_content"),

@@ -177,7 +177,12 @@ impl Attempt {
             Form::Native { native, .. } => native.decode(self.client, self.dialect, body)?,
             Form::Translated(_) => self.dialect.decode(self.client.kind(), &self.model, body)?,
         };
-        exchange.settle(Some(outcome.usage().unwrap_or_else(|| self.estimate(&outcome, body))));
+        let usage = outcome.usage().unwrap_or_else(|| self.estimate(&outcome, body));
+        exchange.settle(Some(usage));
+        if let Outcome::Embeddings(answer) = &mut outcome {
+            // OpenAI's clients demand a usage of embeddings.
+            answer.usage = Some(usage);
+        }
         let Form::Translated(asked) = &self.form else { return Ok(None) };
         let model = match &mut outcome {
             Outcome::Conversation(answer) => Some(&mut answer.model),

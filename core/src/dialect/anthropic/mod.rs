@@ -2,7 +2,7 @@
 //!
 //! Taken from the types of the official SDK (`anthropic` 2.11.0 on PyPI) and from Anthropic's API reference
 //! (platform.claude.com: `api/messages`, `api/versioning`, `api/errors`, `build-with-claude/streaming`, `…/thinking`,
-//! `…/effort`, `…/structured-outputs`, `…/handling-stop-reasons`); `docs/dialects.md` has the whole mapping.
+//! `…/effort`, `…/structured-outputs`, `…/handling-stop-reasons`); `docs/dialects/anthropic.md` has the whole mapping.
 
 mod answer;
 pub mod client;
@@ -21,9 +21,7 @@ pub(super) use answer::compact;
 pub(super) use failure::decode_failure;
 pub(super) use model::{Family, Mode};
 pub(super) use native::{ModelAt, edit_body};
-pub(super) use request::{
-    DEFAULT_MAX_TOKENS, Form, Thinking, encode_body, write_sampling, write_thinking,
-};
+pub(super) use request::{DEFAULT_MAX_TOKENS, Form, Thinking, encode_body, write_sampling, write_thinking};
 
 use super::native::Adapted;
 use super::{Call, ClientDialect, Encoded, Lacks, Wanted};
@@ -62,9 +60,7 @@ pub(super) fn encode_task(
 /// Finds out what a request lacks, without writing it.
 pub(super) fn check_task(task: &Task<'_>, wanted: Wanted<'_>, lacks: &mut Lacks) -> Result<(), Failure> {
     match task {
-        Task::Conversation(conversation) => {
-            request::check_request(conversation, wanted, Form::Answer, lacks)
-        }
+        Task::Conversation(conversation) => request::check_request(conversation, wanted, Form::Answer, lacks),
         Task::CountTokens(conversation) => request::check_request(conversation, wanted, Form::Count, lacks),
         Task::Embeddings(_) | Task::Rerank(_) => Err(no_such_work()),
     }
@@ -134,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_count_is_read() {
-        let outcome = decode_outcome(TaskKind::CountTokens, br#"{"input_tokens":7,"context_management":null}"#);
+        let outcome =
+            decode_outcome(TaskKind::CountTokens, br#"{"input_tokens":7,"context_management":null}"#);
         assert!(matches!(outcome, Ok(Outcome::CountTokens(count)) if count.input == 7));
         for body in [&b"{}"[..], b"[]", br#"{"type":"error","error":{"type":"api_error","message":"No"}}"#] {
             assert!(decode_outcome(TaskKind::CountTokens, body).is_err());

@@ -172,7 +172,11 @@ impl StreamReader {
                 say(block.signature, |text| Event::Signature { choice: CHOICE, signature: sign(text) }, emit);
             }
             "redacted_thinking" => {
-                say(block.redacted(), |text| Event::HiddenReasoning { choice: CHOICE, hidden: sign(text) }, emit);
+                say(
+                    block.redacted(),
+                    |text| Event::HiddenReasoning { choice: CHOICE, hidden: sign(text) },
+                    emit,
+                );
             }
             "tool_use" => {
                 let call = self.calls;

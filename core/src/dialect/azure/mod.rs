@@ -1,7 +1,7 @@
 //! OpenAI's models at Azure: OpenAI's bodies, under paths that name a deployment and a version.
 //!
 //! Paths as the official SDK has them (`AzureOpenAI` of `openai` 3.52.0, `lib/azure.py`), and Azure's pages on the life cycle
-//! of its API versions; see `docs/dialects/presets.md`.
+//! of its API versions; see `docs/dialects/openai.md`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

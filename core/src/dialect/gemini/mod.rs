@@ -1,7 +1,7 @@
 //! Google's Gemini API, as a provider: `generateContent` and `streamGenerateContent` of the Gemini Developer API, v1beta.
 //!
 //! Names and types of fields follow the official SDK `google-genai` 3.4.0 (PyPI; its `types.py`, `models.py`, `errors.py`),
-//! read on 2026-11-21. What becomes what, and the vendor's pages behind it, stand in `docs/dialects.md`.
+//! read on 2026-11-21. What becomes what, and the vendor's pages behind it, stand in `docs/dialects/gemini.md`.
 
 mod answer;
 pub mod client;

@@ -46,7 +46,11 @@ fn a_fault_is_named() {
         ("[[-1]]", "input[0]", "invalid_type"),
     ] {
         let failure = inputs(input).expect_err(input);
-        assert_eq!((failure.parameter.as_deref(), failure.code.as_deref()), (Some(path), Some(code)), "{input}");
+        assert_eq!(
+            (failure.parameter.as_deref(), failure.code.as_deref()),
+            (Some(path), Some(code)),
+            "{input}"
+        );
     }
     for (body, path) in [
         (r#"{"input":"a"}"#, "model"),

@@ -1,7 +1,7 @@
 //! OpenAI's APIs: chat completions, responses, legacy completions and embeddings, as clients and providers speak them.
 //!
 //! Taken from the types of the official SDK (`openai` 3.52.0 on PyPI) and OpenAI's API reference; see
-//! `docs/dialects.md`.
+//! `docs/dialects/openai.md`.
 
 pub mod chat;
 pub mod completions;

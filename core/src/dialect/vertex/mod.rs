@@ -11,6 +11,7 @@ pub(crate) use path::is_claude;
 use super::gemini::{self, Method, Platform};
 use super::native::Adapted;
 use super::{Call, Encoded, Lacks, Wanted, anthropic};
+use crate::conversation::Field;
 use crate::failure::Failure;
 use crate::task::{Outcome, Task, TaskKind};
 
@@ -36,7 +37,8 @@ pub(crate) fn encode_task(
             (gemini_method(task)?, gemini::encode_count(request, wanted, Platform::Vertex, lacks)?)
         }
         Task::Embeddings(_) if is_claude(wanted.model) => {
-            return Err(Failure::operator("Claude does no embeddings.").code("unsupported_operation"));
+            return Err(Failure::invalid("Claude does no embeddings.", Some(lacks.name(Field::Model)))
+                .code("unsupported_operation"));
         }
         Task::Embeddings(request) => embeddings::encode_request(request, wanted, lacks)?,
         Task::Rerank(_) => return Err(gemini::no_such_work()),

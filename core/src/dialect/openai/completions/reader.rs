@@ -1,8 +1,8 @@
 //! Reads what a provider answers to a request in this dialect, while its bytes pass as they are.
 
 use crate::conversation::{Answer, Choice, Event, Finish, Part};
-use crate::dialect::openai::provider::WireUsage;
 use crate::dialect::openai::failure::{WireError, answered_failure};
+use crate::dialect::openai::provider::WireUsage;
 use crate::failure::Failure;
 use crate::json::{self, Text, TextOr, object};
 use crate::task::Outcome;

@@ -46,10 +46,19 @@ fn every_form_of_prompt_is_read() {
         assert_eq!(others(&request), if is_one { vec![] } else { vec![("prompt", true)] }, "{prompt}");
     }
     assert_eq!(others(&decode_request(br#"{"model":"m"}"#).expect("reads")), [("prompt", true)]);
-    for (prompt, code) in [("[]", "invalid_value"), ("{}", "invalid_type"), (r#"["a",1]"#, "invalid_type"), ("[-1]", "invalid_type")] {
+    for (prompt, code) in [
+        ("[]", "invalid_value"),
+        ("{}", "invalid_type"),
+        (r#"["a",1]"#, "invalid_type"),
+        ("[-1]", "invalid_type"),
+    ] {
         let body = read(&format!(r#""prompt":{prompt}"#));
         let failure = decode_request(body.as_bytes()).expect_err(prompt);
-        assert_eq!((failure.parameter.as_deref(), failure.code.as_deref()), (Some("prompt"), Some(code)), "{prompt}");
+        assert_eq!(
+            (failure.parameter.as_deref(), failure.code.as_deref()),
+            (Some("prompt"), Some(code)),
+            "{prompt}"
+        );
     }
 }
 
@@ -62,7 +71,10 @@ fn nothing_that_is_said_is_lost() {
     );
     let request = decode_request(body.as_bytes()).expect("reads");
     assert_eq!((request.max_tokens, request.temperature, request.top_p), (Some(5), Some(0.5), Some(0.25)));
-    assert_eq!((request.presence_penalty, request.frequency_penalty, request.seed), (Some(1.0), Some(-1.0), Some(-3)));
+    assert_eq!(
+        (request.presence_penalty, request.frequency_penalty, request.seed),
+        (Some(1.0), Some(-1.0), Some(-3))
+    );
     assert_eq!((&*request.stop[0], request.choices, request.user.as_deref()), ("x", Some(2), Some("u")));
     assert!(request.logprobs && request.stream && request.stream_usage);
     assert_eq!(request.top_logprobs, Some(4));
@@ -98,7 +110,10 @@ fn a_fault_is_named() {
 fn tokens() -> Vec<TokenLogprob<'static>> {
     let chance = |token, logprob| TokenChance { token: Text::from(token), logprob };
     vec![
-        TokenLogprob { chosen: chance("Ä", -0.5), top: vec![chance("Ä", -0.5), chance("B", -1.5), chance("B", -2.5)] },
+        TokenLogprob {
+            chosen: chance("Ä", -0.5),
+            top: vec![chance("Ä", -0.5), chance("B", -1.5), chance("B", -2.5)],
+        },
         TokenLogprob { chosen: chance("b", -0.25), top: Vec::new() },
     ]
 }
@@ -136,7 +151,8 @@ fn streamed(events: Vec<Event<'_>>, stream_usage: bool) -> Vec<Value> {
     }
     let text = String::from_utf8(out).expect("is text");
     let data = text.split_terminator("\n\n").map(|event| event.strip_prefix("data: ").expect("is data"));
-    data.map(|data| if data == "[DONE]" { json!(data) } else { serde_json::from_str(data).expect("is JSON") }).collect()
+    data.map(|data| if data == "[DONE]" { json!(data) } else { serde_json::from_str(data).expect("is JSON") })
+        .collect()
 }
 
 fn events<'a>() -> Vec<Event<'a>> {
@@ -156,12 +172,18 @@ fn events<'a>() -> Vec<Event<'a>> {
 #[test]
 fn a_stream_is_written() {
     let chunks = streamed(events(), false);
-    assert_eq!(chunks[0], json!({
-        "id": "a", "object": "text_completion", "created": 9, "model": "m",
-        "choices": [{"text": "ö", "index": 1, "logprobs": null, "finish_reason": null}],
-    }));
+    assert_eq!(
+        chunks[0],
+        json!({
+            "id": "a", "object": "text_completion", "created": 9, "model": "m",
+            "choices": [{"text": "ö", "index": 1, "logprobs": null, "finish_reason": null}],
+        })
+    );
     assert_eq!(chunks[1]["choices"][0]["logprobs"]["text_offset"], json!([1, 2]));
-    assert_eq!(chunks[2]["choices"][0], json!({"text": "", "index": 1, "logprobs": null, "finish_reason": "length"}));
+    assert_eq!(
+        chunks[2]["choices"][0],
+        json!({"text": "", "index": 1, "logprobs": null, "finish_reason": "length"})
+    );
     assert_eq!(chunks[3..], [json!("[DONE]")]);
 
     let chunks = streamed(events(), true);
@@ -179,11 +201,15 @@ fn emitted(data: &[&str]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut emit = |event: Event<'_>| {
         lines.push(match event {
-            Event::Start { id, model } => format!("start {} {}", id.expect("is there"), model.expect("is there")),
+            Event::Start { id, model } => {
+                format!("start {} {}", id.expect("is there"), model.expect("is there"))
+            }
             Event::Text { choice, text } => format!("text {choice} {text}"),
             Event::Finish { choice, finish, .. } => format!("finish {choice} {finish:?}"),
             Event::Usage(usage) => format!("usage {} {}", usage.input, usage.output),
-            Event::Error(failure) => format!("error {} {}", failure.status, failure.code.as_deref().unwrap_or("")),
+            Event::Error(failure) => {
+                format!("error {} {}", failure.status, failure.code.as_deref().unwrap_or(""))
+            }
             Event::End => "end".to_owned(),
             other => format!("{other:?}"),
         });
@@ -205,7 +231,10 @@ fn what_passes_is_read_on_its_way() {
     assert_eq!(emitted(&[text, ends, usage]), read);
     assert_eq!(emitted(&[text]), ["start a m", "text 0 x", "error 502 stream_truncated"]);
     assert_eq!(emitted(&["{"]), ["error 502 provider_malformed"]);
-    assert_eq!(emitted(&[r#"{"error":{"message":"busy","type":"rate_limit_error"}}"#, text]), ["error 429 rate_limit_exceeded"]);
+    assert_eq!(
+        emitted(&[r#"{"error":{"message":"busy","type":"rate_limit_error"}}"#, text]),
+        ["error 429 rate_limit_exceeded"]
+    );
 
     let whole = br#"{"id":"a","model":"m","choices":[{"index":0,"text":"x","finish_reason":"length"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
     let Outcome::Conversation(answer) = decode_outcome(whole).expect("reads") else { panic!("is an answer") };

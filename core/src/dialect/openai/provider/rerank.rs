@@ -163,13 +163,16 @@ mod tests {
             assert_eq!((answer.results[0].index, answer.results[0].score), (1, 0.9));
             assert_eq!(answer.usage.map(|usage| usage.input), Some(5));
         }
-        let billed = decode(br#"{"results":[],"meta":{"billed_units":{"search_units":2.0}}}"#).expect("reads");
+        let billed =
+            decode(br#"{"results":[],"meta":{"billed_units":{"search_units":2.0}}}"#).expect("reads");
         assert_eq!((billed.searches, billed.usage), (Some(2), None));
     }
 
     #[test]
     fn what_is_no_answer_is_the_providers_fault() {
-        for body in [&b"{}"[..], b"[]", br#"{"results":[{"index":0}]}"#, br#"{"results":[{"relevance_score":1}]}"#] {
+        for body in
+            [&b"{}"[..], b"[]", br#"{"results":[{"index":0}]}"#, br#"{"results":[{"relevance_score":1}]}"#]
+        {
             assert_eq!(decode(body).expect_err("is none").code.as_deref(), Some("provider_malformed"));
         }
         assert_eq!(&*decode(br#"{"error":{"message":"busy"}}"#).expect_err("failed").message, "busy");

@@ -122,9 +122,7 @@ pub(super) fn encode(
         let parameter = lacks.name(Field::Model);
         return Err(Failure::invalid(message, Some(parameter)).code("unsupported_operation"));
     }
-    for other in request.others.iter().filter(|other| other.content) {
-        lacks.content(Field::Path(&other.path));
-    }
+    lacks.others(&request.others);
     let customs = family(wanted).custom_tools;
     let mut input = Vec::new();
     for message in &request.messages {

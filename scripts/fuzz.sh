@@ -1,0 +1,21 @@
+#!/bin/bash
+# Runs each fuzz target for so many seconds, from the test cases as seeds: fuzz.sh SECONDS [TARGET…]
+set -euo pipefail
+cd "$(dirname "$0")/../fuzz"
+seconds=$1
+shift
+if ! cargo fuzz --version >/dev/null 2>&1 || ! command -v c++ >/dev/null; then
+    echo 'This needs cargo-fuzz (cargo install --locked cargo-fuzz) and a C++ compiler (apt-get install g++).' >&2
+    exit 1
+fi
+# The core is safe Rust: what a sanitizer would look for is not there to be found. Without one, the stable toolchain will do.
+export RUSTC_BOOTSTRAP=1
+cargo run --quiet --release --bin seeds
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cargo fuzz list | grep -v '^seeds$')
+for target in "${targets[@]}"; do
+    echo "==> $target"
+    cargo fuzz run -s none -O "$target" -- -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 2>&1 |
+        grep -E 'stat::number_of_executed_units|stat::new_units|ERROR|panicked|Test unit' || true
+    [ "${PIPESTATUS[0]}" -eq 0 ] || { echo "$target found something: see above, and fuzz/artifacts/$target" >&2; exit 1; }
+done
