@@ -97,7 +97,7 @@ def check_upstream(exchange: Exchange, request: bytes, record: dict) -> None:
     for name, value in exchange.expected.get("request_headers", {}).items():
         assert headers.get(name) == value, name
     if exchange.provider == "openai":
-        assert record["body"] == {"text": cases.renamed(request, exchange.model).decode()}
+        assert record["body"] == {"text": cases.counted(cases.renamed(request, exchange.model)).decode()}
     elif exchange.upstream:
         assert cases.same(record["json"], json.loads(exchange.upstream)), record["body"]
 

@@ -220,8 +220,11 @@ def test_tools_are_called_and_their_results_answered(sdk, vendor, with_ids):
 
 def test_python_functions_are_called_by_the_sdk(sdk, vendor):
     response = sdk.create(model=vendor, contents="Use get_time.", config={"tools": [get_time, get_weather]})
-    assert response.text == f'This is {NAMES[vendor]}. The tools returned: "noon in city".' or '"noon in city"' in response.text
+    assert '"noon in city"' in response.text
     assert len(response.automatic_function_calling_history) == 3
+    # The SDK also tells what the functions return, which nobody else has a place for.
+    paths = {f"tools[0].functionDeclarations[{number}].response_json_schema" for number in (0, 1)}
+    assert scripted.dropped(response.sdk_http_response.headers) == (set() if vendor == "gemini" else paths)
 
 
 def test_a_chat_with_tools_and_thinking_takes_several_rounds(sdk, vendor, vendors):
@@ -275,10 +278,16 @@ def test_a_tool_can_be_forced_and_forbidden(sdk, vendor, mode):
     assert [call.name for call in calls_of(said)] == (["get_time"] if mode == "ANY" else [])
 
 
-def test_a_form_of_the_answer_is_kept_to(sdk, vendor):
+def test_a_form_of_the_answer_is_kept_to(sdk, vendor, vendors):
     config = {"response_mime_type": "application/json", "response_schema": Solution}
-    response = sdk.create(model=vendor, contents="Solve it", config=config)
-    assert isinstance(response.parsed, Solution) and response.parsed.answer == "answer"
+    if vendor == "anthropic":
+        # It takes closed objects only, which the SDK has no word for; a schema is not rewritten, so this is its own to say.
+        with pytest.raises(errors.ClientError, match="additionalProperties"):
+            sdk.create(model=vendor, contents="Solve it", config=config)
+        vendors.reset()
+    else:
+        response = sdk.create(model=vendor, contents="Solve it", config=config)
+        assert isinstance(response.parsed, Solution) and response.parsed.answer == "answer"
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
     config = {"response_mime_type": "application/json", "response_json_schema": schema}
     assert json.loads(sdk.create(model=vendor, contents="Solve it", config=config).text).keys() == {"n"}
