@@ -24,8 +24,9 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
             return note(vec![format!("refused: {}", String::from_utf8_lossy(&reply.body))]);
         }
     };
-    let (request, attempt) =
-        opened.attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW)).unwrap_or_else(|failure| panic!("{failure:?}"));
+    let (request, attempt) = opened
+        .attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW))
+        .unwrap_or_else(|failure| panic!("{failure:?}"));
     let header = |name: &str| {
         request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     };
@@ -40,7 +41,9 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
     let body = exchange.response_or(default.expect("the default case"));
     let play = |chunks: &[&[u8]]| {
         let mut opened = open(&plan, &case.request).expect("opened before");
-        let (_, attempt) = opened.attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW)).expect("attempted before");
+        let (_, attempt) = opened
+            .attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW))
+            .expect("attempted before");
         answer(&mut opened, &attempt, exchange.status(), &body, chunks)
     };
     drop(attempt);

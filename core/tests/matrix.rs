@@ -17,16 +17,19 @@ fn open(plan: &Arc<Plan>, square: &Square<'_>) -> Result<Exchange, Reply> {
     let headers =
         [(":method", "POST"), (":path", &square.client_path()), ("content-type", "application/json")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let opening = exchange::open(plan, Head { headers: &headers, origin: sluice_core::identity::Origin::default() }, Duration::from_secs(NOW))?;
+    let opening = exchange::open(
+        plan,
+        Head { headers: &headers, origin: sluice_core::identity::Origin::default() },
+        Duration::from_secs(NOW),
+    )?;
     opening.read(Some(square.client_body()))
 }
 
 /// What the client gets of the provider's answer in these chunks.
 fn play(plan: &Arc<Plan>, square: &Square<'_>, chunks: &[&[u8]]) -> Answer {
     let mut opened = open(plan, square).expect("opened before");
-    let (_, attempt) = opened
-        .attempt(square.provider_dialect, 1, Duration::from_secs(NOW))
-        .expect("attempted before");
+    let (_, attempt) =
+        opened.attempt(square.provider_dialect, 1, Duration::from_secs(NOW)).expect("attempted before");
     answer_in(&mut opened, &attempt, square.status(), square.content_type(), chunks)
 }
 
@@ -45,8 +48,7 @@ fn run(square: &Square<'_>) -> Vec<String> {
     let remarks = opened.remarks();
     let dropped = remarks.iter().find(|(name, _)| *name == "x-sluice-dropped");
     let body = sent.body.as_deref().expect("has a body");
-    let mut faults =
-        square.faults_of_request(Sent { path, body }, dropped.map(|(_, value)| value.as_str()));
+    let mut faults = square.faults_of_request(Sent { path, body }, dropped.map(|(_, value)| value.as_str()));
     let response = square.response();
     let whole = play(&plan, square, &[&response.bytes]);
     faults.extend(square.faults_of_answer(whole.status, &whole.body));

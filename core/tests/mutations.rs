@@ -37,11 +37,18 @@ fn no_mutation_of_a_request_does_harm() {
                 let label = format!("{} at {}, round {round}", case.name, exchange.provider);
                 let body = mutate::mutate(&case.request, &mut random);
                 let reply = match open(&plan, &body) {
-                    Ok(mut opened) => match opened.attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW)) {
+                    Ok(mut opened) => match opened.attempt(
+                        exchange.provider,
+                        1,
+                        std::time::Duration::from_secs(support::NOW),
+                    ) {
                         Ok((request, _)) => {
                             served += 1;
                             // A schema passes as it stands, so it is looked at no closer than the gateway does.
-                            serde_json::from_slice::<IgnoredAny>(request.body.as_deref().expect("has a body")).expect(&label);
+                            serde_json::from_slice::<IgnoredAny>(
+                                request.body.as_deref().expect("has a body"),
+                            )
+                            .expect(&label);
                             continue;
                         }
                         Err(failure) => panic!("{label}: {failure:?}"),
@@ -72,7 +79,9 @@ fn no_mutation_of_an_answer_does_harm() {
             for round in 0..MUTATIONS {
                 let label = format!("{} at {}, round {round}", case.name, exchange.provider);
                 let mut opened = open(&plan, &case.request).unwrap_or_else(|_| panic!("{label}: refused"));
-                let (_, attempt) = opened.attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW)).expect(&label);
+                let (_, attempt) = opened
+                    .attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW))
+                    .expect(&label);
                 let bytes = mutate::mutate(&response.bytes, &mut random);
                 let body = Body { bytes, stream: response.stream };
                 let chunks = mutate::cut(&body.bytes, &mut random);

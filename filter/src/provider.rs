@@ -237,7 +237,8 @@ impl HttpContext for ProviderFilter {
             Ok(()) => Action::Continue,
             Err(failure) => {
                 let exchange = exchanges::current();
-                let client = exchange.map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client());
+                let client =
+                    exchange.map_or(ClientDialect::OpenAiChat, |exchange| exchange.borrow().client());
                 self.reply(&Reply::failure(client, &failure))
             }
         }

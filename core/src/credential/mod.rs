@@ -21,7 +21,7 @@ pub enum Authentication {
     /// Signature version 4 of the request.
     Aws(AwsKeys),
     /// A token that the key of a Google service account signs.
-    Google(ServiceAccount),
+    Google(Box<ServiceAccount>),
 }
 
 /// Text that no log, error or dump shows.

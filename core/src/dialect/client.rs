@@ -76,13 +76,15 @@ impl Call {
         if method != "POST" {
             return None;
         }
-        let plain = |dialect| Some(Self {
+        let plain = |dialect| {
+            Some(Self {
                 dialect,
                 model: None,
                 query: (!query.is_empty()).then(|| query.to_owned()),
                 stream: false,
                 array: false,
-            });
+            })
+        };
         match path {
             "/v1/chat/completions" | "/chat/completions" => plain(ClientDialect::OpenAiChat),
             "/v1/responses" | "/responses" => plain(ClientDialect::OpenAiResponses),
@@ -228,9 +230,7 @@ impl ClientDialect {
     /// A writer for one streamed answer. `now`: seconds since the Unix epoch.
     pub fn stream(self, asked: Asked, now: u64) -> Option<ClientStream> {
         Some(match self {
-            Self::OpenAiChat => {
-                ClientStream::Chat(openai::ChatEncoder::new(asked, now))
-            }
+            Self::OpenAiChat => ClientStream::Chat(openai::ChatEncoder::new(asked, now)),
             Self::OpenAiResponses => {
                 ClientStream::Responses(Box::new(openai::responses::StreamWriter::new(asked, now)))
             }

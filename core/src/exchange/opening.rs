@@ -213,7 +213,8 @@ fn choose(
     while let Some((first, target)) = targets.next() {
         match prepare(target) {
             Ok(prepared) => {
-                let others = targets.filter(|(_, target)| check(target).is_ok()).map(|(position, _)| position);
+                let others =
+                    targets.filter(|(_, target)| check(target).is_ok()).map(|(position, _)| position);
                 return Ok((std::iter::once(first).chain(others).collect(), prepared));
             }
             Err(failure) => {

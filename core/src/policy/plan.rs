@@ -276,7 +276,7 @@ fn authenticate(
                 return Authentication::None;
             };
             match ServiceAccount::parse(&json) {
-                Ok(account) => Authentication::Google(account),
+                Ok(account) => Authentication::Google(Box::new(account)),
                 Err(reason) => {
                     faults.add(&path, format!("the environment variable {name} {reason}"));
                     Authentication::None

@@ -134,7 +134,8 @@ impl Scenario {
         for (client_dialect, client) in &self.clients {
             for (provider_dialect, provider) in &self.providers {
                 // Azure speaks the Responses API itself, which other scenarios are about.
-                if (client_dialect.as_str(), provider_dialect.as_str()) == ("openai_responses", "azure_openai")
+                if (client_dialect.as_str(), provider_dialect.as_str())
+                    == ("openai_responses", "azure_openai")
                     && provider.path.contains("/chat/")
                 {
                     continue;

@@ -15,9 +15,13 @@ fn start(square: &Square<'_>) -> Gateway {
 
 fn play(gateway: &Gateway, square: &Square<'_>, chunks: &[&[u8]]) -> Answer {
     let vendor = Vendor::stream(square.status(), square.content_type(), Vec::<Vec<u8>>::new());
-    let vendor = chunks.iter().filter(|chunk| !chunk.is_empty()).fold(vendor, |vendor, chunk| vendor.chunk(*chunk));
+    let vendor =
+        chunks.iter().filter(|chunk| !chunk.is_empty()).fold(vendor, |vendor, chunk| vendor.chunk(*chunk));
     let request = gateway.post(&square.client_path()).json(square.client_body());
-    request.target(square.provider_dialect, 1, vendor).send().unwrap_or_else(|error| panic!("{}: {error}", square.label()))
+    request
+        .target(square.provider_dialect, 1, vendor)
+        .send()
+        .unwrap_or_else(|error| panic!("{}: {error}", square.label()))
 }
 
 #[test]

@@ -230,7 +230,10 @@ fn thinking_is_asked_for_in_each_familys_own_way() {
     let enabled = |tokens: u64| json!({"type": "enabled", "budget_tokens": tokens});
     let (null, off) = (Value::Null, json!({"type": "disabled"}));
     use Thinking::{Adaptive, Budget, Off};
-    let cases: [(&str, Option<Thinking>, Option<Effort>, Option<bool>, Value, Value, &[&str]); 19] = [
+    /// Model; thinking, effort and display that are asked for; thinking and effort that are sent; what is lacking.
+    type Case =
+        (&'static str, Option<Thinking>, Option<Effort>, Option<bool>, Value, Value, &'static [&'static str]);
+    let cases: [Case; 19] = [
         (MODEL, Some(Budget(2_000)), None, None, enabled(2_000), null.clone(), &[]),
         (MODEL, Some(Budget(10)), None, None, enabled(1_024), null.clone(), &[]),
         (MODEL, Some(Budget(99_999)), None, None, enabled(9_999), null.clone(), &[]),

@@ -49,14 +49,12 @@ enum Contents<'r> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Content<'r> {
-    InputText {
-        text: &'r str,
-    },
-    InputImage {
-        detail: &'static str,
-        image_url: Url<'r>,
-    },
-    InputFile {
+    #[serde(rename = "input_text")]
+    Text { text: &'r str },
+    #[serde(rename = "input_image")]
+    Image { detail: &'static str, image_url: Url<'r> },
+    #[serde(rename = "input_file")]
+    File {
         #[serde(skip_serializing_if = "Option::is_none")]
         filename: Option<&'r str>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -209,7 +207,7 @@ fn flush<'r>(role: &'static str, content: &mut Vec<Content<'r>>, items: &mut Vec
 
 fn said<'r>(part: &'r Part<'_>, lacks: &mut Lacks) -> Option<Content<'r>> {
     Some(match part {
-        Part::Text(text) | Part::Refusal(text) => Content::InputText { text },
+        Part::Text(text) | Part::Refusal(text) => Content::Text { text },
         Part::Media(media) => match write_media(media) {
             Some(content) => content,
             None => {
@@ -222,13 +220,13 @@ fn said<'r>(part: &'r Part<'_>, lacks: &mut Lacks) -> Option<Content<'r>> {
 }
 
 fn write_media<'r>(media: &'r Media<'_>) -> Option<Content<'r>> {
-    let file = |filename, file_data, file_url| Content::InputFile { filename, file_data, file_url };
+    let file = |filename, file_data, file_url| Content::File { filename, file_data, file_url };
     Some(match (media.kind, &media.source) {
         (MediaKind::Image, MediaSource::Url(url)) => {
-            Content::InputImage { detail: "auto", image_url: Url::Given(url) }
+            Content::Image { detail: "auto", image_url: Url::Given(url) }
         }
         (MediaKind::Image, MediaSource::Base64 { media_type, data, .. }) => {
-            Content::InputImage { detail: "auto", image_url: Url::Data { media_type, data } }
+            Content::Image { detail: "auto", image_url: Url::Data { media_type, data } }
         }
         (MediaKind::File, MediaSource::Url(url)) => file(None, None, Some(&**url)),
         (MediaKind::File, MediaSource::Base64 { media_type, data, file_name }) => {
