@@ -153,3 +153,42 @@ def test_a_window_of_time_is_of_the_real_clock(mock_vendors, vendors):
     with Gateway(document(mock_vendors, case), "--concurrency", "1") as gateway:
         assert text_of(ask(gateway, "now", "ci"))
         check_denied(ask(gateway, "over", "ci"), True, "over")
+
+
+def test_the_list_of_models_shows_what_the_caller_may_use(mock_vendors, vendors):
+    callers = {"dev": {"team": "dev"}, "ops": {"team": "ops", "models": ["gem*"]}, "guest": {}}
+    access = [
+        {"deny": "anthropic", "when": {"teams": ["dev"]}},
+        {"allow": "*", "when": {"teams": ["dev", "ops"]}},
+        {"allow": "openai", "when": {"dialects": ["anthropic"]}},
+        {"allow": "gemini", "when": {"endpoints": ["/v1/models"]}},
+    ]
+    document = policy(mock_vendors, callers={"keys": keys(callers)}, access=access)
+    with Gateway(document, "--concurrency", "1") as gateway:
+
+        def listed(caller: str, headers: dict | None = None) -> list[str]:
+            headers = {"authorization": f"Bearer {key_of(caller)}"} | (headers or {})
+            answer = httpx.get(f"{gateway.url}/v1/models", headers=headers, timeout=10).raise_for_status()
+            return [model["id"] for model in answer.json()["data"]]
+
+        assert listed("dev") == ["any", "gemini", "openai"]
+        assert listed("ops") == ["gemini"]
+        assert listed("guest") == ["gemini"]
+        assert listed("guest", {"anthropic-version": "2023-06-01"}) == ["gemini", "openai"]
+        hidden = httpx.get(
+            f"{gateway.url}/v1/models/anthropic", headers={"authorization": f"Bearer {key_of('dev')}"}, timeout=10
+        )
+        assert hidden.status_code == 404
+        # Who may use a model in one dialect only is refused in the others, each in its own words.
+        message = {"model": "openai", "max_tokens": 5, "messages": [{"role": "user", "content": "Hello"}]}
+        headers = {"x-api-key": key_of("guest")}
+        served = httpx.post(f"{gateway.url}/v1/messages", json=message, headers=headers, timeout=20)
+        assert served.status_code == 200, served.text
+        refused = httpx.post(f"{gateway.url}/v1/messages", json=message | {"model": "gemini"}, headers=headers, timeout=20)
+        assert (refused.status_code, refused.json()["error"]["type"]) == (403, "permission_error")
+        refused = httpx.post(f"{gateway.url}/v1/chat/completions", json=message, headers=headers, timeout=20)
+        assert error_of(refused, 403)["code"] == "access_denied"
+        contents = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
+        path = "/v1beta/models/openai:generateContent"
+        refused = httpx.post(f"{gateway.url}{path}", json=contents, headers={"x-goog-api-key": key_of("guest")}, timeout=20)
+        assert (refused.status_code, refused.json()["error"]["status"]) == (403, "PERMISSION_DENIED")

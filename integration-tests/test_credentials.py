@@ -139,24 +139,21 @@ SDKS = [status_of_openai, status_of_anthropic, status_of_bearer_of_anthropic, st
 
 @pytest.mark.parametrize("status_of", SDKS, ids=[sdk.__name__.removeprefix("status_of_") for sdk in SDKS])
 def test_each_sdk_sends_its_key_in_its_own_way(status_of, guarded, vendors):
-    """With a good key an SDK gets as far as its dialect is served: to an answer, or to a 404."""
-    assert status_of(guarded, CLIENT_KEY) in (200, 404)
+    assert status_of(guarded, CLIENT_KEY) == 200
     for key in ("unknown", "key-of-the-past", "key-that-is-off"):
         assert status_of(guarded, key) == 401
     assert CLIENT_KEY not in json.dumps(vendors.records())
 
 
 def test_a_key_in_the_query_is_taken_where_google_has_it(guarded, vendors):
-    """Let in, a request there is answered as far as that dialect is served: 404, 400 or an answer."""
-
     def ask(query: str, headers: dict | None = None) -> httpx.Response:
         url = f"{guarded.url}/v1beta/models/gemini:generateContent?{query}"
-        return httpx.post(url, json={"contents": []}, headers=headers, timeout=20)
+        return httpx.post(url, json={"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}, headers=headers, timeout=20)
 
     escaped = CLIENT_KEY.replace("-", "%2D")
     for query in (f"key={CLIENT_KEY}", f"alt=sse&key={escaped}"):
-        assert ask(query).status_code in (200, 400, 404)
-        assert ask(query, {"x-goog-api-key": CLIENT_KEY}).status_code in (200, 400, 404)
+        assert ask(query).status_code == 200
+        assert ask(query, {"x-goog-api-key": CLIENT_KEY}).status_code == 200
     for query in ("key=unknown", f"key={CLIENT_KEY}&key=unknown", "key=%zz"):
         assert ask(query).status_code == 401
     assert ask(f"key={CLIENT_KEY}", {"x-goog-api-key": "unknown"}).status_code == 401

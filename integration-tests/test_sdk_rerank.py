@@ -161,12 +161,3 @@ def test_an_answer_that_can_not_be_read_is_an_error(client, vendors):
         with pytest.raises(cohere.core.ApiError) as raised:
             client.rerank(model=model, query="Which city?", documents=DOCUMENTS)
         assert raised.value.status_code == 502
-    # A position that no document has.
-    scripted.play(vendors, {"results": [{"index": 9, "relevance_score": 0.5}]})
-    body = {"model": "bedrock-cohere", "query": "Which city?", "documents": DOCUMENTS}
-    assert gateway_answer(client, body).status_code == 502
-
-
-def gateway_answer(client: cohere.ClientV2, body: dict) -> httpx.Response:
-    http = client._client_wrapper
-    return httpx.post(f"{http.get_base_url()}/v1/rerank", json=body, headers=http.get_headers(), timeout=20)

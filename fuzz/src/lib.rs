@@ -71,7 +71,7 @@ pub fn request(path: &str, content_type: &str, body: &[u8]) {
             let (request, _) =
                 exchange.attempt(dialect.name(), 1, Duration::from_secs(NOW)).expect("was prepared");
             if content_type == "application/json" && let Some(body) = request.body {
-                serde_json::from_slice::<serde_json::de::IgnoredAny>(&body).expect("is JSON");
+                serde_json::from_slice::<serde::de::IgnoredAny>(&body).expect("is JSON");
             }
         }
     }
@@ -93,7 +93,7 @@ pub fn answer(dialect: ProviderDialect, bytes: &[u8]) {
         if let Ok(outcome) = dialect.decode(kind, model(dialect), bytes) {
             for client in CLIENTS.iter().filter(|client| client.kind() == kind) {
                 if let Ok(body) = client.encode(&outcome, &asked(), NOW) {
-                    serde_json::from_slice::<serde_json::de::IgnoredAny>(&body).expect("is JSON");
+                    serde_json::from_slice::<serde::de::IgnoredAny>(&body).expect("is JSON");
                 }
             }
         }
