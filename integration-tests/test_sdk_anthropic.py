@@ -50,7 +50,7 @@ class Solution(BaseModel):
 
 @pytest.fixture(scope="module")
 def gateway(mock_vendors):
-    """The usual gateway, with a reasoning model of each vendor besides, one that samples, and one on another's stage."""
+    """The usual gateway, with a reasoning model of each vendor besides, and Bedrock on OpenAI's stage."""
     targets = {name: {"provider": name, "model": REASONING[name]} for name in VENDORS}
     models = {f"{name}-reasoning": {"targets": [target]} for name, target in targets.items()}
     models["any-reasoning"] = {"targets": list(targets.values())}
@@ -133,7 +133,10 @@ def test_a_streamed_answer_is_the_plain_one_in_pieces(sdk, vendor):
     final = sdk.final(**request)
     assert text_of(final) == text_of(plain)
     assert (final.model, final.stop_reason, final.role) == (plain.model, plain.stop_reason, plain.role)
-    assert (final.usage.input_tokens, final.usage.output_tokens) == (plain.usage.input_tokens, plain.usage.output_tokens)
+    assert (final.usage.input_tokens, final.usage.output_tokens) == (
+        plain.usage.input_tokens,
+        plain.usage.output_tokens,
+    )
 
 
 def test_raw_responses_tell_who_answered(sdk, vendors):
@@ -224,7 +227,8 @@ def test_a_tool_that_failed_says_so(sdk, vendor, vendors):
 
 def test_results_may_hold_blocks_and_stand_beside_text(sdk, vendor, vendors):
     calls = [
-        {"type": "tool_use", "id": f"toolu_{number}", "name": "get_time", "input": {"city": "Rome"}} for number in (1, 2)
+        {"type": "tool_use", "id": f"toolu_{number}", "name": "get_time", "input": {"city": "Rome"}}
+        for number in (1, 2)
     ]
     content = [
         {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "noon"}]},
@@ -241,6 +245,23 @@ def test_results_may_hold_blocks_and_stand_beside_text(sdk, vendor, vendors):
     # Anthropic has both in one message, and the mock answers the results there.
     assert said.endswith('The tools returned: "noon", "".' if vendor == "anthropic" else 'You said: "And now?".')
     assert "And now?" in json.dumps(scripted.sent(vendors)["json"])
+
+
+def test_results_may_hold_images(sdk, vendor, vendors):
+    data = base64.b64encode(PIXEL).decode()
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+    call = {"type": "tool_use", "id": "toolu_1", "name": "get_time", "input": {"city": "Rome"}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "noon"}, image]}
+    messages = [*user("get_time"), {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+    request = {"model": f"{vendor}-reasoning", "max_tokens": 2000, "tools": TOOLS, "messages": messages}
+    if vendor == "openai":
+        # Its results are texts, and what is said is never left out.
+        with pytest.raises(anthropic.BadRequestError, match=r"messages\[2\]\.content\[0\]\.content\[1\]"):
+            sdk.create(**request)
+        assert vendors.records() == []
+        return
+    assert "noon" in text_of(sdk.create(**request))
+    assert data in json.dumps(scripted.sent(vendors)["json"])
 
 
 def test_thinking_is_shown_and_signed(sdk, vendor):
@@ -313,7 +334,11 @@ def test_images_are_seen_by_address_and_as_data(sdk, vendor):
 def test_documents_are_sent(sdk, vendor, vendors):
     pdf = base64.b64encode(b"%PDF-1.4 one page").decode()
     blocks = [
-        {"type": "document", "title": "Page", "source": {"type": "base64", "media_type": "application/pdf", "data": pdf}},
+        {
+            "type": "document",
+            "title": "Page",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": pdf},
+        },
         {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Roses are red."}},
         {"type": "text", "text": "What do they say?"},
     ]
@@ -374,7 +399,11 @@ def message(**fields: object) -> dict:
 def test_between_the_same_dialect_the_bytes_pass(gateway, vendors):
     content = b'{ "odd" : 1.0,"messages":[{"role":"user","content":"\\u0048i"}] ,"model":"anthropic","max_tokens":9 }'
     answer = scripted.play(vendors, json.dumps(message(odd=[1.0]), indent=3), vendor="anthropic")
-    headers = {"x-api-key": CLIENT_KEY, "anthropic-version": "2023-06-01", "anthropic-beta": "a-2026-01-01,b-2026-01-01"}
+    headers = {
+        "x-api-key": CLIENT_KEY,
+        "anthropic-version": "2023-06-01",
+        "anthropic-beta": "a-2026-01-01,b-2026-01-01",
+    }
     got = httpx.post(
         f"{gateway.url}/v1/messages?beta=true",
         content=content,
@@ -407,7 +436,9 @@ def test_old_and_new_versions_are_served(gateway, vendor, vendors, version):
     assert answer.status_code == 200, answer.text
     assert answer.json()["content"][0]["text"].startswith(f"This is {NAMES[vendor]}.")
     record = scripted.sent(vendors)
-    assert dict(record["headers"]).get("anthropic-version") == ((version or "2023-06-01") if vendor == "anthropic" else None)
+    assert dict(record["headers"]).get("anthropic-version") == (
+        (version or "2023-06-01") if vendor == "anthropic" else None
+    )
     if version == "2023-06-01":
         settings = record["json"].get("generationConfig", record["json"])
         assert settings["temperature"] == 0.5
@@ -569,7 +600,7 @@ def test_a_client_that_runs_out_of_patience_gets_its_timeout(sdk, vendor, vendor
 
 
 def agent_request(model: str) -> dict:
-    """A request as a coding agent makes it: marks of the cache, who the user is, many tools, thinking, a long history."""
+    """A request as a coding agent makes it: cache marks, who the user is, many tools, thinking, a long history."""
     tools = [
         {
             "name": f"tool_{number}",
@@ -610,7 +641,12 @@ def agent_request(model: str) -> dict:
     ]
     for turn in range(30):
         calls = [
-            {"type": "tool_use", "id": f"toolu_{turn}_{call}", "name": f"tool_{call}", "input": {"file_path": f"/a/{turn}"}}
+            {
+                "type": "tool_use",
+                "id": f"toolu_{turn}_{call}",
+                "name": f"tool_{call}",
+                "input": {"file_path": f"/a/{turn}"},
+            }
             for call in range(1 + turn % 3)
         ]
         text = [{"type": "text", "text": f"Step {turn}."}] if turn % 2 else []
@@ -637,6 +673,16 @@ def agent_request(model: str) -> dict:
         "metadata": {"user_id": "user_abc_account__session_00000000-0000-4000-8000-000000000000"},
         "thinking": {"type": "adaptive"},
     }
+
+
+@pytest.mark.parametrize(
+    ("model", "named"), [("openai", {"context_management"}), ("gemini", {"context_management", "metadata.user_id"})]
+)
+def test_advice_that_agents_always_give_is_left_out_and_named(sdk, vendors, model, named):
+    edits = {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}
+    headers, _ = sdk.raw(**ask(model, metadata={"user_id": "user_1"}), extra_body=edits)
+    assert scripted.dropped(headers) == named
+    assert scripted.sent(vendors)["json"].get("safety_identifier") == ("user_1" if model == "openai" else None)
 
 
 @pytest.mark.parametrize("ending", ["", "-reasoning"])

@@ -1,4 +1,4 @@
-"""Amazon Bedrock as Amazon's own SDK sees it: what is signed and sent to it, what its streams are, and what clients get."""
+"""Amazon Bedrock as Amazon's own SDK sees it: what is signed and sent, what streams are, and what clients get."""
 
 import base64
 import json
@@ -38,7 +38,9 @@ def document(vendors, credential: dict) -> dict:
 
 
 def keys(token: str | None) -> dict:
-    return {"AWS_ACCESS_KEY_ID": aws.KEY, "AWS_SECRET_ACCESS_KEY": aws.SECRET} | ({"AWS_SESSION_TOKEN": token} if token else {})
+    return {"AWS_ACCESS_KEY_ID": aws.KEY, "AWS_SECRET_ACCESS_KEY": aws.SECRET} | (
+        {"AWS_SESSION_TOKEN": token} if token else {}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,12 @@ CALL = [
     {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"reasoningContent": {"text": "Think"}}}},
     {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"reasoningContent": {"signature": "c2ln"}}}},
     {"contentBlockStop": {"contentBlockIndex": 0}},
-    {"contentBlockStart": {"contentBlockIndex": 1, "start": {"toolUse": {"toolUseId": "tooluse_1", "name": "get_weather"}}}},
+    {
+        "contentBlockStart": {
+            "contentBlockIndex": 1,
+            "start": {"toolUse": {"toolUseId": "tooluse_1", "name": "get_weather"}},
+        }
+    },
     {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"toolUse": {"input": '{"city": '}}}},
     {"contentBlockDelta": {"contentBlockIndex": 1, "delta": {"toolUse": {"input": '"Rome"}'}}}},
     {"contentBlockStop": {"contentBlockIndex": 1}},
@@ -298,7 +305,9 @@ def contents(gateway: Gateway) -> tuple[str, str]:
     seen = []
     with genai.Client(api_key=CLIENT_KEY, http_options={"base_url": gateway.url, "timeout": 20_000}) as client:
         try:
-            seen += [chunk.text or "" for chunk in client.models.generate_content_stream(model="claude", contents="Hello")]
+            seen += [
+                chunk.text or "" for chunk in client.models.generate_content_stream(model="claude", contents="Hello")
+            ]
         except errors.APIError as error:
             return "".join(seen), error.status
     return "".join(seen), ""

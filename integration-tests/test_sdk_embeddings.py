@@ -1,4 +1,4 @@
-"""Embeddings and legacy completions, asked for by the official OpenAI SDK, at every provider that has something like them."""
+"""Embeddings and legacy completions, asked for by the official OpenAI SDK, at every provider that can serve them."""
 
 import asyncio
 import base64
@@ -31,7 +31,9 @@ PROVIDERS = {
 def gateway(mock_vendors):
     dialects = {dialect for dialect, _, _ in PROVIDERS.values()}
     providers = {dialect: scripted.provider(mock_vendors, dialect) for dialect in dialects}
-    models = {name: {"targets": [{"provider": dialect, "model": model}]} for name, (dialect, model, _) in PROVIDERS.items()}
+    models = {
+        name: {"targets": [{"provider": dialect, "model": model}]} for name, (dialect, model, _) in PROVIDERS.items()
+    }
     usual = policy(mock_vendors)
     # The vendors that answer by themselves, for the legacy completions.
     providers |= {f"smart-{name}": provider for name, provider in usual["providers"].items()}
@@ -222,7 +224,12 @@ def test_legacy_completions_pass_where_they_are_known(client, vendors):
 
 @pytest.mark.parametrize(
     ("fields", "param"),
-    [({"prompt": ["a", "b"]}, "prompt"), ({"prompt": [1, 2]}, "prompt"), ({"suffix": "!"}, "suffix"), ({"echo": True}, "echo")],
+    [
+        ({"prompt": ["a", "b"]}, "prompt"),
+        ({"prompt": [1, 2]}, "prompt"),
+        ({"suffix": "!"}, "suffix"),
+        ({"echo": True}, "echo"),
+    ],
 )
 def test_legacy_settings_without_a_counterpart_are_refused(client, vendors, fields, param):
     with pytest.raises(openai.BadRequestError) as raised:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from google import genai
 from google.genai import errors, types
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from support import scripted
 from support.gateway import CLIENT_KEY, MODELS, Gateway, policy
 from support.scripted import PIXEL
@@ -24,9 +24,15 @@ Response = types.GenerateContentResponse
 
 
 class Solution(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     answer: str
     size: int
     certain: bool
+
+
+class Open(BaseModel):
+    answer: str
 
 
 def get_weather(city: str, unit: str) -> str:
@@ -81,7 +87,9 @@ def connect(gateway: Gateway, **options: object) -> genai.Client:
 
 def strict(response: Response) -> Response:
     """The answer, after the SDK's own types have read the body once more, where nothing unknown may be."""
-    Response.model_validate(response.model_dump(exclude={"sdk_http_response", "parsed", "automatic_function_calling_history"}))
+    Response.model_validate(
+        response.model_dump(exclude={"sdk_http_response", "parsed", "automatic_function_calling_history"})
+    )
     return response
 
 
@@ -278,19 +286,25 @@ def test_a_tool_can_be_forced_and_forbidden(sdk, vendor, mode):
     assert [call.name for call in calls_of(said)] == (["get_time"] if mode == "ANY" else [])
 
 
-def test_a_form_of_the_answer_is_kept_to(sdk, vendor, vendors):
+def test_a_form_of_the_answer_is_kept_to(sdk, vendor):
     config = {"response_mime_type": "application/json", "response_schema": Solution}
-    if vendor == "anthropic":
-        # It takes closed objects only, which the SDK has no word for; a schema is not rewritten, so this is its own to say.
-        with pytest.raises(errors.ClientError, match="additionalProperties"):
-            sdk.create(model=vendor, contents="Solve it", config=config)
-        vendors.reset()
-    else:
-        response = sdk.create(model=vendor, contents="Solve it", config=config)
-        assert isinstance(response.parsed, Solution) and response.parsed.answer == "answer"
-    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+    response = sdk.create(model=vendor, contents="Solve it", config=config)
+    assert isinstance(response.parsed, Solution) and response.parsed.answer == "answer"
+    chunks = sdk.chunks(model=vendor, contents="Solve it", config=config)
+    assert Solution.model_validate_json(text_of(*chunks)) == response.parsed
+    schema = Solution.model_json_schema()
     config = {"response_mime_type": "application/json", "response_json_schema": schema}
-    assert json.loads(sdk.create(model=vendor, contents="Solve it", config=config).text).keys() == {"n"}
+    assert Solution.model_validate_json(sdk.create(model=vendor, contents="Solve it", config=config).text)
+
+
+def test_a_form_that_is_open_is_the_vendor_s_to_refuse(sdk, vendors):
+    # Anthropic takes closed objects only; no schema is rewritten.
+    config = {"response_mime_type": "application/json", "response_schema": Open}
+    for model in ("openai", "gemini"):
+        assert isinstance(sdk.create(model=model, contents="Solve it", config=config).parsed, Open)
+    with pytest.raises(errors.ClientError, match="additionalProperties") as raised:
+        sdk.create(model="anthropic", contents="Solve it", config=config)
+    assert (raised.value.code, raised.value.status) == (400, "INVALID_ARGUMENT")
 
 
 def test_images_are_seen_by_address_and_as_data(sdk, vendor):
@@ -452,7 +466,10 @@ def test_the_key_may_stand_in_the_query_and_goes_nowhere(gateway, vendor, vendor
 
 def test_between_the_same_dialect_the_bytes_pass(gateway, vendors):
     content = b'{ "contents":[{"role":"user","parts":[{"text":"\\u0048i"}]}] ,"odd" : 1.0 }'
-    reply = {"candidates": [{"content": {"parts": [{"text": "Hi"}], "role": "model"}, "finishReason": "STOP"}], "odd": [1.0]}
+    reply = {
+        "candidates": [{"content": {"parts": [{"text": "Hi"}], "role": "model"}, "finishReason": "STOP"}],
+        "odd": [1.0],
+    }
     answer = scripted.play(vendors, json.dumps(reply, indent=3), vendor="gemini")
     got = httpx.post(
         f"{gateway.url}/v1beta/models/gemini:generateContent",

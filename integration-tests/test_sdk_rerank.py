@@ -25,7 +25,9 @@ PROVIDERS = {
 def gateway(mock_vendors):
     dialects = {dialect for dialect, _, _ in PROVIDERS.values()} | {"anthropic"}
     providers = {dialect: scripted.provider(mock_vendors, dialect) for dialect in dialects}
-    models = {name: {"targets": [{"provider": dialect, "model": model}]} for name, (dialect, model, _) in PROVIDERS.items()}
+    models = {
+        name: {"targets": [{"provider": dialect, "model": model}]} for name, (dialect, model, _) in PROVIDERS.items()
+    }
     models["claude"] = {"targets": [{"provider": "anthropic", "model": "claude-sonnet-5-5"}]}
     with Gateway(policy(mock_vendors, models, providers=providers), "--concurrency", "1") as gateway:
         yield gateway
@@ -41,7 +43,11 @@ def client(gateway, vendors):
 def answer(model: str) -> dict:
     results = [{"index": index, "relevance_score": score} for index, score in RANKS]
     if model == "cohere":
-        return {"id": "r-1", "results": results, "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}}
+        return {
+            "id": "r-1",
+            "results": results,
+            "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
+        }
     if model == "compatible":
         return {"model": "jina-reranker-v3", "object": "list", "usage": {"total_tokens": 9}, "results": results}
     return {"results": results}
@@ -114,7 +120,10 @@ def test_documents_may_be_objects(gateway, vendors, model):
 
 
 def test_between_the_same_dialect_the_bytes_pass(gateway, vendors):
-    for path, model, own in [("/v2/rerank", "cohere", "rerank-v4.0-pro"), ("/v1/rerank", "compatible", "jina-reranker-v3")]:
+    for path, model, own in [
+        ("/v2/rerank", "cohere", "rerank-v4.0-pro"),
+        ("/v1/rerank", "compatible", "jina-reranker-v3"),
+    ]:
         vendors.reset()
         content = b'{ "query":"\\u0048i" ,"odd" : 1.0,"documents":["a"],"model":"%s" }' % model.encode()
         reply = scripted.play(vendors, json.dumps(answer(model) | {"odd": [1.0]}, indent=3))

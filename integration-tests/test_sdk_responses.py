@@ -1,4 +1,4 @@
-"""The official OpenAI SDK for Python, its Responses API, sync and async, at vendors that have none and at one that has it."""
+"""The Responses API of the official OpenAI SDK for Python, sync and async, at vendors with and without that API."""
 
 import asyncio
 import base64
@@ -62,7 +62,7 @@ class Solution(BaseModel):
 
 @pytest.fixture(scope="module")
 def gateway(mock_vendors):
-    """The usual gateway, with a reasoning model of each vendor besides, and Azure, which has the API, on OpenAI's stage."""
+    """The usual gateway, with a reasoning model of each vendor besides, and Azure, which has the API."""
     targets = {name: {"provider": name, "model": REASONING[name]} for name in VENDORS}
     models = {f"{name}-reasoning": {"targets": [target]} for name, target in targets.items()}
     models["any-reasoning"] = {"targets": list(targets.values())}
@@ -225,7 +225,11 @@ def test_streamed_calls_are_told_in_order(sdk, vendor):
     deltas = [event.delta for event in events if event.type == "response.function_call_arguments.delta"]
     [done] = [event for event in events if event.type == "response.function_call_arguments.done"]
     assert "".join(deltas) == done.arguments
-    [item] = [event.item for event in events if event.type == "response.output_item.done" and event.item.type == "function_call"]
+    [item] = [
+        event.item
+        for event in events
+        if event.type == "response.output_item.done" and event.item.type == "function_call"
+    ]
     assert (item.name, item.arguments, item.status) == ("get_weather", done.arguments, "completed")
 
 
@@ -235,7 +239,7 @@ def test_custom_tools_are_called_and_answered(sdk, vendor, vendors, how):
     request = {"model": vendor, "tools": [PATCH, TOOLS[1]]}
     question = user("Please apply_patch.")
     # A vendor without custom tools is offered a function with one text.
-    arguments = {"input": "*** Begin Patch\n+ \"x\"\n*** End Patch"}
+    arguments = {"input": '*** Begin Patch\n+ "x"\n*** End Patch'}
     vendors.script(vendor, {"kind": "content", "calls": [{"name": "apply_patch", "arguments": arguments}]})
     response = create(**request, input=question)
     [call] = calls_of(response)
@@ -275,7 +279,11 @@ def test_thinking_is_a_summary_and_sealed(sdk, vendor):
 
 
 def test_a_tool_loop_with_thinking_takes_several_rounds(sdk, vendor, vendors):
-    settings = {"reasoning": {"effort": "low", "summary": "auto"}, "include": ["reasoning.encrypted_content"], "store": False}
+    settings = {
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "include": ["reasoning.encrypted_content"],
+        "store": False,
+    }
     request = {"model": f"{vendor}-reasoning", "tools": TOOLS} | settings
     items = user("Use get_weather.")
     for question in ["Now get_time.", "And get_weather with get_time again.", "Thank you."]:
@@ -384,7 +392,10 @@ def agent_request(model: str, parallel: bool) -> dict:
             "strict": False,
             "parameters": {
                 "type": "object",
-                "properties": {"command": {"type": "array", "items": {"type": "string"}}, "timeout_ms": {"type": "number"}},
+                "properties": {
+                    "command": {"type": "array", "items": {"type": "string"}},
+                    "timeout_ms": {"type": "number"},
+                },
                 "required": ["command"],
                 "additionalProperties": False,
             },
@@ -399,12 +410,21 @@ def agent_request(model: str, parallel: bool) -> dict:
         {"type": "message", "role": "user", "content": text("input_text", "Mend the build.")},
     ]
     for turn in range(20):
-        sealed = {"type": "reasoning", "summary": text("summary_text", f"Step {turn}"), "encrypted_content": f"gAAAA{turn}"}
+        sealed = {
+            "type": "reasoning",
+            "summary": text("summary_text", f"Step {turn}"),
+            "encrypted_content": f"gAAAA{turn}",
+        }
         items.append(sealed)
         if turn % 3 == 0:
             items.append({"type": "message", "role": "assistant", "content": text("output_text", f"Doing {turn}.")})
         if turn % 2:
-            call = {"type": "custom_tool_call", "call_id": f"call_{turn}", "name": "apply_patch", "input": f"patch {turn}"}
+            call = {
+                "type": "custom_tool_call",
+                "call_id": f"call_{turn}",
+                "name": "apply_patch",
+                "input": f"patch {turn}",
+            }
         else:
             arguments = json.dumps({"command": ["ls", str(turn)]})
             call = {"type": "function_call", "call_id": f"call_{turn}", "name": "shell", "arguments": arguments}
@@ -528,7 +548,15 @@ def test_a_stream_that_passes_and_breaks_off_ends_in_an_error(gateway, vendors):
 
 
 def test_errors_of_a_provider_that_has_the_api_pass(sdk, gateway, vendors):
-    error = {"error": {"message": "No such response.", "type": "invalid_request_error", "param": "x", "code": "odd", "n": 1.0}}
+    error = {
+        "error": {
+            "message": "No such response.",
+            "type": "invalid_request_error",
+            "param": "x",
+            "code": "odd",
+            "n": 1.0,
+        }
+    }
     content = scripted.play(vendors, error, status=404)
     assert post(gateway, b'{"input":"Hi","model":"azure"}').content == content
     scripted.play(vendors, error, status=404)

@@ -64,7 +64,9 @@ def _decoded(value: object, shape: botocore.model.Shape) -> object:
         return base64.b64decode(value, validate=True)
     if shape.type_name == "structure" and not getattr(shape, "is_document_type", False):
         # What the shape doesn't know stays for the validator to refuse.
-        return {name: _decoded(one, shape.members[name]) if name in shape.members else one for name, one in value.items()}
+        return {
+            name: _decoded(one, shape.members[name]) if name in shape.members else one for name, one in value.items()
+        }
     if shape.type_name == "list":
         return [_decoded(one, shape.member) for one in value]
     return value

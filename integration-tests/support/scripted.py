@@ -23,7 +23,11 @@ PIXEL = base64.b64decode(
 def provider(vendors: Vendors, dialect: str, **fields: object) -> dict:
     """A provider of this dialect whose requests arrive at the stage."""
     endpoint = vendors.addresses[STAGE] + ("/v1" if dialect == "openai" else "")
-    return {"dialect": dialect, "endpoint": endpoint, "credential": {"env": "TEST_OPENAI_KEY"}} | OWN.get(dialect, {}) | fields
+    return (
+        {"dialect": dialect, "endpoint": endpoint, "credential": {"env": "TEST_OPENAI_KEY"}}
+        | OWN.get(dialect, {})
+        | fields
+    )
 
 
 def play(
@@ -36,7 +40,7 @@ def play(
     vendor: str = STAGE,
     **behaviour: object,
 ) -> bytes:
-    """Queues an answer: bytes or text as they are, anything else as JSON; in pieces of `piece` bytes where that is given."""
+    """Queues an answer: bytes or text as they are, anything else as JSON; in pieces of `piece` bytes, or whole."""
     content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
     size = piece or len(content) or 1
     chunks = [{"base64": base64.b64encode(content[at : at + size]).decode()} for at in range(0, len(content), size)]
