@@ -1,7 +1,9 @@
 //! The canonical request for a ranking of documents, and its answer.
 
+use std::borrow::Cow;
+
 use crate::conversation::Other;
-use crate::json::{Raw, Text};
+use crate::json::{Raw, Text, object};
 use crate::usage::Usage;
 
 /// A request to rank documents by how well they answer a query; it borrows from the client's body.
@@ -24,6 +26,31 @@ pub enum Document<'a> {
     Text(Text<'a>),
     /// A JSON object with several fields of text.
     Fields(Raw<'a>),
+}
+
+object! {
+    /// What a document with several fields may have.
+    struct Fields<'a> {
+        "text" => text: Text<'a>,
+        "image" => image: Raw<'a>,
+        ..others
+    }
+}
+
+impl Document<'_> {
+    /// The document as a text. Of several fields Cohere wants YAML, of which JSON is a part; a single text is only that. `None` for
+    /// one with an image.
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
+        let raw = match self {
+            Self::Text(text) => return Some(Cow::Borrowed(text)),
+            Self::Fields(raw) => raw,
+        };
+        match raw.read::<Fields<'_>>() {
+            Ok(Fields { image: Some(_), .. }) => None,
+            Ok(Fields { text: Some(text), others, .. }) if others.is_empty() => Some(text.0),
+            _ => Some(raw.text()),
+        }
+    }
 }
 
 /// The ranking; it borrows from the provider's body.

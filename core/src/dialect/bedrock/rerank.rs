@@ -56,14 +56,13 @@ pub(super) fn encode(
     if request.max_tokens_per_document.is_some() && !is_cohere {
         lacks.parameter(Field::Path("max_tokens_per_doc"));
     }
-    let documents = request.documents.iter().map(|document| match document {
-        Document::Text(text) => Cow::Borrowed(&**text),
-        // Cohere wants YAML of several fields, of which JSON is a part; a text is what every model reads.
-        Document::Fields(fields) => fields.text(),
-    });
+    let texts: Option<Vec<_>> = request.documents.iter().map(Document::text).collect();
+    if texts.is_none() {
+        lacks.content(Field::Documents);
+    }
     let body = Body {
         query: &request.query,
-        documents: documents.collect(),
+        documents: texts.unwrap_or_default(),
         top_n: request.top_n,
         api_version: is_cohere.then_some(2),
         max_tokens_per_doc: request.max_tokens_per_document.filter(|_| is_cohere),

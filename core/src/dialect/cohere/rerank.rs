@@ -45,15 +45,6 @@ struct Place {
     relevance_score: Option<f64>,
 }
 
-object! {
-    /// A document with several fields.
-    struct Fields<'a> {
-        "text" => text: Text<'a>,
-        "image" => image: Raw<'a>,
-        ..others
-    }
-}
-
 /// Writes a request. What Cohere has nothing for is left out and noted in `lacks`.
 pub(super) fn encode(
     request: &Request<'_>,
@@ -61,16 +52,11 @@ pub(super) fn encode(
     lacks: &mut Lacks,
 ) -> Result<Encoded, Failure> {
     lacks.others(&request.others);
-    let mut documents = Vec::with_capacity(request.documents.len());
-    for document in &request.documents {
-        match write_document(document) {
-            Some(text) => documents.push(text),
-            None => {
-                lacks.content(Field::Documents);
-                break;
-            }
-        }
+    let texts: Option<Vec<_>> = request.documents.iter().map(Document::text).collect();
+    if texts.is_none() {
+        lacks.content(Field::Documents);
     }
+    let documents = texts.unwrap_or_default();
     let body = Body {
         model: wanted.model,
         query: &request.query,
@@ -81,19 +67,6 @@ pub(super) fn encode(
     let body =
         serde_json::to_vec(&body).map_err(|_| Failure::operator("The request could not be written."))?;
     Ok(Encoded { path: PATH.to_owned(), body, headers: &[] })
-}
-
-/// A document as the text that Cohere takes. Of several fields it wants YAML, of which JSON is a part. Nothing for an image.
-fn write_document<'r>(document: &'r Document<'_>) -> Option<Cow<'r, str>> {
-    let raw = match document {
-        Document::Text(text) => return Some(Cow::Borrowed(text)),
-        Document::Fields(raw) => raw,
-    };
-    match raw.read::<Fields<'_>>() {
-        Ok(Fields { image: Some(_), .. }) => None,
-        Ok(Fields { text: Some(text), others, .. }) if others.is_empty() => Some(text.0),
-        _ => Some(raw.text()),
-    }
 }
 
 /// The request of a client of the same dialect: its bytes with another model's name.
