@@ -261,7 +261,7 @@ def test_what_tells_who_the_client_is_goes_nowhere(vendor, guarded, vendors):
 
 
 STEERING = {
-    "x-sluice-route": "sluice-model-gemini",
+    "x-sluice-route": "sluice-targets/gemini",
     "x-sluice-provider": "gemini",
     "x-sluice-failed": "openai;503",
     "x-sluice-dropped": "everything",

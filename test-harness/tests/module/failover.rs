@@ -24,7 +24,7 @@ fn three_vendors_in_turn_and_none_sees_anothers_credential_nor_the_clients() {
             .header("openai-organization", "org-of-client")
             .header("openai-beta", "of-client")
             .header("cookie", "session=of-client")
-            .header("x-sluice-route", "sluice-model-claude")
+            .header("x-sluice-route", "sluice-targets/claude")
             .header("x-sluice-provider", "forged")
             .header("x-envoy-max-retries", "0")
             .header("x-envoy-retriable-status-codes", "200")
@@ -163,8 +163,12 @@ fn targets_that_can_not_serve_a_request_are_not_tried() {
     let gateway = builder(policy.to_string()).start().unwrap();
     let mut two = hello("gpt-4o", false);
     two["n"] = json!(2);
-    let answer = ask(&gateway, &two).target("openai", 1, Vendor::json(503, "{}")).send().unwrap();
-    assert_eq!((answer.status(), answer.attempts().len()), (503, 1));
+    // Claude gives one answer only, so that Gemini is next.
+    let request = ask(&gateway, &two).target("openai", 1, Vendor::json(503, "{}"));
+    let answer = request.target("gemini", 1, answer("gemini")).send().unwrap();
+    assert_eq!((answer.status(), answer.attempts().len()), (200, 2));
+    assert_eq!(answer.header("x-sluice-failed"), Some("openai;503"));
+    assert_eq!(words(&answer), "word-of-model");
 }
 
 #[test]
