@@ -71,7 +71,7 @@ lint: ## fail on any warning
 	@scripts/build-module.sh clippy
 
 deny: ## licences, sources and duplicate crates, where cargo-deny is installed
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check bans licenses sources; \
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) fetch --locked --quiet; $(CARGO) deny --offline check bans licenses sources; \
 	else echo 'cargo-deny is not installed, so licences are not checked (cargo install --locked cargo-deny)'; fi
 
 fuzz: rust ## run every fuzz target for SECONDS_EACH seconds (300); needs cargo-fuzz and a C++ compiler
