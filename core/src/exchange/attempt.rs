@@ -47,11 +47,16 @@ impl Exchange {
                 "The gateway's clusters do not fit its policy: an endpoint names no target of the request.",
             )
         })?;
-        let prepared = self.prepared_for(index, target)?;
+        let mut prepared = self.prepared_for(index, target)?;
         let more = self.attempts.len() + 1 < self.targets.len();
         self.attempts.push(AttemptRecord { target: index, status: None });
         self.dropped.clone_from(&prepared.dropped);
-        let attempt = self.response(target, &prepared, more)?;
+        let form = match (prepared.native, prepared.asked.take()) {
+            (Some(native), _) => Form::Native { native, hides_usage: prepared.hides_usage },
+            (None, Some(asked)) => Form::Translated(asked),
+            (None, None) => Form::Passing,
+        };
+        let attempt = Attempt::new(self, target, form, more);
         Ok((self.upstream_request(target, prepared, now)?, attempt))
     }
 
@@ -70,20 +75,6 @@ impl Exchange {
             }
             Service::Models(_) => Err(gone()),
         }
-    }
-
-    /// What awaits the response of a target.
-    fn response(&self, target: &Target, prepared: &Prepared, more: bool) -> Result<Attempt, Failure> {
-        let form = match (&self.service, prepared.native) {
-            (Service::Task(_), Some(native)) => Form::Native { native, hides_usage: prepared.hides_usage },
-            (Service::Task(call), None) => {
-                let body = self.body.as_ref().ok_or_else(gone)?;
-                let task = ClientDialect::decode(call, body)?;
-                Form::Translated(ClientDialect::asked(call, &task, body, &target.model))
-            }
-            (Service::Passage(_) | Service::Models(_), _) => Form::Passing,
-        };
-        Ok(Attempt::new(self, target, form, more))
     }
 
     fn upstream_request(

@@ -45,6 +45,7 @@ pub(super) fn prepare(
         path: passage.path_for(&target.model),
         body: renamed.map(Arc::new).or_else(|| body.cloned()),
         headers: &[],
+        asked: None,
         hides_usage: false,
         dropped: Vec::new(),
     })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::conversation::Field;
-use crate::dialect::{Call, Lacks, Native, Wanted, adapt};
+use crate::dialect::{Asked, Call, ClientDialect, Lacks, Native, Wanted, adapt};
 use crate::failure::Failure;
 use crate::policy::{Model, Target, Unsupported};
 use crate::task::{Task, TaskKind};
@@ -20,6 +20,8 @@ pub(super) struct Prepared {
     pub(super) body: Option<Arc<Vec<u8>>>,
     /// Headers that the dialect asks for.
     pub(super) headers: &'static [(&'static str, &'static str)],
+    /// What of the request shapes the answer, where that has to be translated.
+    pub(super) asked: Option<Asked>,
     /// Whether the provider was asked for a usage that the client did not ask for.
     pub(super) hides_usage: bool,
     /// The parameters that were left out.
@@ -50,6 +52,7 @@ pub(super) fn prepare(
             path: adapted.path,
             body: Some(adapted.body.map_or_else(|| Arc::clone(body), Arc::new)),
             headers: adapted.headers,
+            asked: None,
             hides_usage: adapted.hides_usage,
             dropped: judge(&lacks, model.unsupported, &target.provider.name)?,
         });
@@ -63,6 +66,7 @@ pub(super) fn prepare(
         path: encoded.path,
         body: Some(Arc::new(encoded.body)),
         headers: encoded.headers,
+        asked: Some(ClientDialect::asked(call, task, body, &target.model)),
         hides_usage: false,
         dropped,
     })
