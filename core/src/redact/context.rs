@@ -1,0 +1,115 @@
+//! Words around a match.
+
+/// How far before a match a word may stand, in bytes.
+pub const BEFORE: usize = 64;
+/// How far behind a match a word may begin and end.
+pub const BEHIND: usize = 12;
+/// How far before a match a word may stand that speaks against it.
+pub const AGAINST: usize = 24;
+
+/// Whether one of the words stands in a text. With `*` at its end, a word is the beginning of one.
+///
+/// Words begin and end at whatever is neither letter nor digit, and where a capital follows a small letter (`phoneNumber`).
+pub fn has_word<T: AsRef<str>>(text: &[u8], words: &[T]) -> bool {
+    (0..text.len()).filter(|at| begins_word(text, *at)).any(|at| {
+        let rest = text.get(at..).unwrap_or_default();
+        words.iter().any(|word| word_at(rest, word.as_ref()).is_some())
+    })
+}
+
+/// Whether what ends a text is one of the words, and then a colon or an equals sign: `"password": "`.
+pub fn assigns<T: AsRef<str>>(text: &[u8], words: &[T]) -> bool {
+    let Some(before) = assigned_to(text) else { return false };
+    (0..before.len()).filter(|at| begins_word(before, *at)).any(|at| {
+        let rest = before.get(at..).unwrap_or_default();
+        words.iter().any(|word| word_at(rest, word.as_ref()) == Some(rest.len()))
+    })
+}
+
+/// The text before an assignment that ends it, if one does.
+pub fn assigned_to(text: &[u8]) -> Option<&[u8]> {
+    let text = trim_end(text, b" \t\"'`", 4);
+    let before = trim_end(text, b":=>", 3);
+    let assigned = before.len() < text.len() && text.last() != Some(&b'>') || text.ends_with(b"=>");
+    assigned.then(|| trim_end(before, b" \t\"'`]", 4))
+}
+
+fn trim_end<'a>(text: &'a [u8], bytes: &[u8], most: usize) -> &'a [u8] {
+    let count = text.iter().rev().take(most).take_while(|byte| bytes.contains(byte)).count();
+    text.get(..text.len() - count).unwrap_or_default()
+}
+
+fn begins_word(text: &[u8], at: usize) -> bool {
+    let this = text.get(at).copied().unwrap_or(b' ');
+    if !this.is_ascii_alphanumeric() && this.is_ascii() {
+        return false;
+    }
+    match at.checked_sub(1).and_then(|before| text.get(before)) {
+        None => true,
+        Some(before) => {
+            !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && this.is_ascii_uppercase()
+        }
+    }
+}
+
+/// How long a word is that a text begins with.
+fn word_at(text: &[u8], word: &str) -> Option<usize> {
+    let (word, prefix) = match word.strip_suffix('*') {
+        Some(word) => (word.as_bytes(), true),
+        None => (word.as_bytes(), false),
+    };
+    let found = text.get(..word.len())?;
+    let same = found.iter().zip(word).all(|(found, wanted)| {
+        let found = found.to_ascii_lowercase();
+        // A space in a word may be written in other ways: `api_key`, `api-key`.
+        found == *wanted || *wanted == b' ' && matches!(found, b'_' | b'-' | b'.' | b'\n')
+    });
+    let ends = |next: u8| {
+        !next.is_ascii_alphanumeric()
+            || found.last().is_some_and(u8::is_ascii_lowercase) && next.is_ascii_uppercase()
+    };
+    if !same {
+        return None;
+    }
+    match prefix {
+        true => {
+            let rest = text.get(word.len()..).unwrap_or_default();
+            Some(word.len() + rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count())
+        }
+        false => text.get(word.len()).is_none_or(|next| ends(*next)).then_some(word.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_alone_or_begin_longer_ones() {
+        let yes = [
+            ("my SSN is ", "ssn"),
+            ("userPhone: ", "phone"),
+            ("phone_number=", "phone"),
+            ("Phones ", "phone*"),
+            ("API_KEY", "api key"),
+            ("apiKey", "key"),
+        ];
+        let no = [("assn ", "ssn"), ("ssns", "ssn"), ("telephone", "phone"), ("", "ssn"), ("keyed", "key")];
+        for (text, word) in yes {
+            assert!(has_word(text.as_bytes(), &[word]), "{text}");
+        }
+        for (text, word) in no {
+            assert!(!has_word(text.as_bytes(), &[word]), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_assigned_to() {
+        for text in ["password=", "\"password\": \"", "db.password = '", "PASSWORD:", "user_password => ", "env['password'] = '"] {
+            assert!(assigns(text.as_bytes(), &["password"]), "{text}");
+        }
+        for text in ["password ", "password is: ", "passwords=", "", "=", "password>", "password \""] {
+            assert!(!assigns(text.as_bytes(), &["password"]), "{text}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! A policy's rules, compiled.
+
+use std::borrow::Cow;
+use std::sync::Mutex;
+
+use super::automaton::{Automaton, Cache, Set};
+use super::custom::Custom;
+use super::normal::{MAX_PLACEHOLDER, Placeholders};
+use super::rule::{Apart, Check, Pattern, Rule, Tail};
+
+/// Which of a redactor's rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleId(pub(super) u16);
+
+impl RuleId {
+    /// Its place in the selection.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A rule to be compiled.
+#[derive(Debug)]
+pub enum Selection {
+    BuiltIn(&'static Rule),
+    Custom(Custom),
+}
+
+/// Rules that search text together, in one pass.
+#[derive(Debug)]
+pub struct Redactor {
+    pub(super) rules: Vec<Compiled>,
+    pub(super) shapes: Vec<Shape>,
+    /// Patterns that can stand anywhere, and those that have to be assigned to something.
+    pub(super) automata: [Automaton; 2],
+    /// Which shape each pattern of an automaton is.
+    pub(super) numbers: [Vec<u16>; 2],
+    /// What each byte can begin, as [`OPEN`] and so on.
+    pub(super) beginnings: [u8; 256],
+    caches: Mutex<[Cache; 2]>,
+}
+
+/// A byte with which a pattern can begin that stands anywhere.
+pub(super) const OPEN: u8 = 1;
+/// A byte with which a pattern can begin that is assigned to something.
+pub(super) const ASSIGNED: u8 = 2;
+/// A letter, a digit or an underscore.
+pub(super) const WORD: u8 = 4;
+
+/// A rule as its findings need it.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub name: Cow<'static, str>,
+    pub label: Cow<'static, str>,
+    pub rank: u8,
+}
+
+/// A pattern as its findings need it.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub rule: u16,
+    pub check: Check,
+    pub near: Words,
+    pub after: Words,
+    pub unless: Words,
+    pub assigned: bool,
+    pub apart: Apart,
+    pub tail: Option<End>,
+}
+
+pub(super) type Words = Cow<'static, [Cow<'static, str>]>;
+
+/// Where a tail ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    /// At the first byte that isn't one of these.
+    Set(Set),
+    Pem,
+}
+
+impl Redactor {
+    /// Compiles rules. What finds the same text is told apart by their ranks, and then by their order.
+    ///
+    /// `None` when they are too many; each alone was found to be small enough.
+    pub fn new(selection: Vec<Selection>) -> Option<Self> {
+        let mut rules = Vec::new();
+        let mut shapes = Vec::new();
+        let mut texts: [Vec<Cow<'static, str>>; 2] = Default::default();
+        let mut numbers: [Vec<u16>; 2] = Default::default();
+        let mut add = |shape: Shape, text: Cow<'static, str>| {
+            let [open, assigned] = &mut texts;
+            let [open_numbers, assigned_numbers] = &mut numbers;
+            let (texts, numbers) =
+                if shape.assigned { (assigned, assigned_numbers) } else { (open, open_numbers) };
+            texts.push(text);
+            numbers.push(u16::try_from(shapes.len()).ok()?);
+            shapes.push(shape);
+            Some(())
+        };
+        for (number, selected) in selection.into_iter().enumerate() {
+            let rule = u16::try_from(number).ok()?;
+            match selected {
+                Selection::BuiltIn(built_in) => {
+                    for pattern in built_in.patterns {
+                        add(Shape::new(rule, pattern), Cow::Borrowed(pattern.text))?;
+                    }
+                    rules.push(Compiled {
+                        name: Cow::Borrowed(built_in.name),
+                        label: Cow::Borrowed(built_in.label),
+                        rank: built_in.rank,
+                    });
+                }
+                Selection::Custom(custom) => {
+                    let (compiled, shape, text) = custom.compiled(rule);
+                    add(shape, Cow::Owned(text))?;
+                    rules.push(compiled);
+                }
+            }
+        }
+        let [open, assigned] = texts;
+        let open = Automaton::new(open.iter().map(AsRef::as_ref)).ok()?;
+        let assigned = Automaton::new(assigned.iter().map(AsRef::as_ref)).ok()?;
+        let beginnings = beginnings(&open.first_bytes(), &assigned.first_bytes());
+        let automata = [open, assigned];
+        Some(Self { rules, shapes, automata, numbers, beginnings, caches: Mutex::default() })
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// A rule's name, for logs, metrics and refusals.
+    pub fn name(&self, rule: RuleId) -> &str {
+        self.rules.get(rule.index()).map_or("", |rule| &rule.name)
+    }
+
+    /// What stands in brackets in the place of what a rule finds.
+    pub fn label(&self, rule: RuleId) -> &str {
+        self.rules.get(rule.index()).map_or("", |rule| &rule.label)
+    }
+
+    /// The rules by their order in the selection.
+    pub fn ids(&self) -> impl Iterator<Item = RuleId> + use<> {
+        (0..self.rules.len()).filter_map(|index| u16::try_from(index).ok().map(RuleId))
+    }
+
+    /// Lends the automata's states.
+    pub(super) fn with_caches<T>(&self, work: impl FnOnce(&mut [Cache; 2]) -> T) -> T {
+        // Whoever panicked has left states that are all true.
+        let mut caches = self.caches.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        work(&mut caches)
+    }
+}
+
+impl Shape {
+    fn new(rule: u16, pattern: &Pattern) -> Self {
+        let words = |words: &'static [&'static str]| words.iter().map(|word| Cow::Borrowed(*word)).collect();
+        Self {
+            rule,
+            check: pattern.check,
+            near: words(pattern.near),
+            after: words(pattern.after),
+            unless: words(pattern.unless),
+            assigned: pattern.assigned,
+            apart: pattern.apart,
+            tail: match pattern.tail {
+                Tail::None => None,
+                Tail::Word(others) => Some(End::Set(Set::words().or(Set::of(others.as_bytes())))),
+                Tail::Pem => Some(End::Pem),
+            },
+        }
+    }
+}
+
+fn beginnings(open: &Set, assigned: &Set) -> [u8; 256] {
+    let words = Set::words();
+    std::array::from_fn(|byte| {
+        let byte = u8::try_from(byte).unwrap_or(0);
+        // No match begins within a character.
+        if matches!(byte, 0x80..=0xBF) {
+            return 0;
+        }
+        let flag = |set: &Set, flag| if set.has(byte) { flag } else { 0 };
+        flag(open, OPEN) | flag(assigned, ASSIGNED) | flag(&words, WORD)
+    })
+}
+
+/// How a phone number's pseudonym begins: a country code that is nobody's.
+pub(super) const PSEUDONYM_PHONE: &str = "+999";
+/// How many digits follow it.
+pub(super) const PSEUDONYM_DIGITS: usize = 9;
+/// How many letters the other pseudonyms' codes have.
+pub(super) const PSEUDONYM_LETTERS: usize = 10;
+/// How many digits of a hash are shown.
+pub(super) const HASH_DIGITS: usize = 12;
+
+impl Placeholders for Redactor {
+    fn placeholder(&self, text: &[u8]) -> Option<usize> {
+        let text = text.get(..text.len().min(MAX_PLACEHOLDER))?;
+        if text.starts_with(b"+") {
+            return exactly(text, PSEUDONYM_PHONE.as_bytes(), PSEUDONYM_DIGITS, u8::is_ascii_digit, b"");
+        }
+        let inner = text.get(1..)?;
+        let mut unfinished = None;
+        for rule in &self.rules {
+            let label = rule.label.as_bytes();
+            let Some(rest) = inner.strip_prefix(label) else {
+                if label.starts_with(inner) {
+                    unfinished = Some(0);
+                }
+                continue;
+            };
+            let before = 1 + label.len();
+            let forms = [
+                exactly(rest, b"", 0, u8::is_ascii_digit, b"]"),
+                exactly(rest, b":h", HASH_DIGITS, u8::is_ascii_hexdigit, b"]"),
+                exactly(rest, b":*", 4, u8::is_ascii_alphanumeric, b"]"),
+                exactly(rest, b"_", PSEUDONYM_LETTERS, u8::is_ascii_lowercase, b"]"),
+            ];
+            for form in forms {
+                match form {
+                    Some(0) => unfinished = Some(0),
+                    Some(length) => return Some(before + length),
+                    None => {}
+                }
+            }
+        }
+        unfinished
+    }
+}
+
+/// How long a text's beginning is that has a prefix, as many bytes of a kind, and a suffix; 0 while it may still come.
+fn exactly(text: &[u8], prefix: &[u8], count: usize, kind: fn(&u8) -> bool, suffix: &[u8]) -> Option<usize> {
+    let length = prefix.len() + count + suffix.len();
+    let fits = text.iter().take(length).enumerate().all(|(at, byte)| match prefix.get(at) {
+        Some(wanted) => byte == wanted,
+        None if at < prefix.len() + count => kind(byte),
+        None => suffix.get(at - prefix.len() - count) == Some(byte),
+    });
+    match fits {
+        false => None,
+        true if text.len() < length => Some(0),
+        true => Some(length),
+    }
+}
