@@ -18,7 +18,7 @@ MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
 
-.PHONY: fuzz rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: fuzz redaction-quality redaction-speed rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -77,12 +77,23 @@ deny: ## licences, sources and duplicate crates, where cargo-deny is installed
 fuzz: rust ## run every fuzz target for SECONDS_EACH seconds (300); needs cargo-fuzz and a C++ compiler
 	@scripts/fuzz.sh $(SECONDS_EACH)
 
+redaction-quality: rust $(TOOLS)/quality.done ## precision and recall of redaction beside Presidio, into docs/redaction-quality.md
+	@$(CARGO) build --quiet --release -p sluice-core --example redact_lines
+	@$(TOOLS)/quality/bin/python bench/redaction/quality.py --output docs/redaction-quality.md
+
+redaction-speed: rust ## how fast texts are masked, natively
+	@$(CARGO) run --quiet --release -p sluice-core --example redaction_speed
+
 clean: ## remove everything that was built or installed here
 	rm -rf target dist $(TOOLS) .run integration-tests/node/node_modules integration-tests/.pytest_cache
 	find integration-tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(TOOLS)/python.done: integration-tests/requirements.txt scripts/install-python.sh
 	@scripts/install-python.sh $(TOOLS)/python integration-tests/requirements.txt
+	@touch $@
+
+$(TOOLS)/quality.done: bench/redaction/requirements.txt scripts/install-python.sh
+	@scripts/install-python.sh $(TOOLS)/quality bench/redaction/requirements.txt
 	@touch $@
 
 $(TOOLS)/node.done: integration-tests/node/package.json integration-tests/node/package-lock.json

@@ -1,5 +1,9 @@
 //! What holds for all rules, actions and ways of cutting a text.
 
+mod actions;
+mod json;
+mod pseudonyms;
+
 use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
@@ -139,4 +143,20 @@ proptest! {
             prop_assert!(masker.held() <= 5 * 16 * LONGEST_MATCH, "{}", masker.held());
         }
     }
+}
+
+#[test]
+fn the_page_lists_every_rule() {
+    let page = include_str!("../../../../docs/redaction.md");
+    let rows: Vec<String> = page.lines().filter(|line| line.starts_with("| `") && line.contains("` | `[")).map(|line| {
+        line.rsplit_once(" | ").unwrap().0.to_owned()
+    }).collect();
+    let wanted: Vec<String> = rules()
+        .map(|rule| {
+            let packs: Vec<_> = rule.packs.iter().map(|pack| pack.name()).collect();
+            let off = if rule.on { "" } else { "; only by name" };
+            format!("| `{}` | `[{}]` | {}{off}", rule.name, rule.label, packs.join(", "))
+        })
+        .collect();
+    assert_eq!(rows, wanted);
 }
