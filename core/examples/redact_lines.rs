@@ -18,13 +18,16 @@ fn main() {
             }
         }
     }
-    let redactor = Redactor::new(chosen.into_iter().map(Selection::BuiltIn).collect()).expect("the rules fit");
+    let redactor =
+        Redactor::new(chosen.into_iter().map(Selection::BuiltIn).collect()).expect("the rules fit");
     let redactor = Arc::new(redactor);
-    let mut session = Session::new(redactor.clone(), vec![Action::Mask; redactor.len()].into(), Keys::default());
+    let mut session =
+        Session::new(redactor.clone(), vec![Action::Mask; redactor.len()].into(), Keys::default());
     let (mut bytes, mut seconds) = (0, 0.0);
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
-        let text: String = serde_json::from_str(&line.expect("lines are UTF-8")).expect("each line is a string");
+        let text: String =
+            serde_json::from_str(&line.expect("lines are UTF-8")).expect("each line is a string");
         let started = Instant::now();
         let findings = session.find(&text);
         seconds += started.elapsed().as_secs_f64();

@@ -15,11 +15,20 @@ fn texts() -> Vec<(&'static str, String)> {
                     4111 1111 1111 1111 was declined, the IBAN is DE89 3704 0044 0532 0130 00, and her SSN 536-90-4399 is on file. ";
     let code = "fn main() -> Result<(), Error> {\n    let config = Config::load(\"/etc/app/config.toml\")?; // version 1.4.12, commit \
                 da39a3ee5e6b4b0d\n    let total: u64 = items.iter().map(|item| item.price * 100).sum();\n    println!(\"{total}\");\n}\n";
-    let numbers = "2024-01-15 10:20:30.123 1048576 99.95 17 1700000000 3.14159 192 4096 65536 20240115 000123 ";
+    let numbers =
+        "2024-01-15 10:20:30.123 1048576 99.95 17 1700000000 3.14159 192 4096 65536 20240115 000123 ";
     let base64: String = (0..400_u32)
-        .map(|number| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[(number * number * 7 + number / 3) as usize % 64]))
+        .map(|number| {
+            char::from(
+                b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+                    [(number * number * 7 + number / 3) as usize % 64],
+            )
+        })
         .collect();
-    let worst = "1 ".repeat(50) + &"a.".repeat(50) + &"1-".repeat(50) + "card phone ssn account number passport 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 ";
+    let worst = "1 ".repeat(50)
+        + &"a.".repeat(50)
+        + &"1-".repeat(50)
+        + "card phone ssn account number passport 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 ";
     let repeated = |text: &str| text.repeat((1 << 20) / text.len() + 1);
     vec![
         ("prose without findings", repeated(prose)),
@@ -34,7 +43,8 @@ fn texts() -> Vec<(&'static str, String)> {
 
 fn main() {
     let started = Instant::now();
-    let redactor = Redactor::new(rules().filter(|rule| rule.on).map(Selection::BuiltIn).collect()).expect("the rules fit");
+    let redactor = Redactor::new(rules().filter(|rule| rule.on).map(Selection::BuiltIn).collect())
+        .expect("the rules fit");
     println!("{} rules compiled in {:.1} ms", redactor.len(), started.elapsed().as_secs_f64() * 1e3);
     let redactor = Arc::new(redactor);
     let actions: Arc<[Action]> = vec![Action::Mask; redactor.len()].into();

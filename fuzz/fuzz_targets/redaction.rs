@@ -4,7 +4,9 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use sluice_core::redact::{Action, Escapes, JsonMasker, Keys, Masker, Redactor, Restorer, Selection, Session, rules};
+use sluice_core::redact::{
+    Action, Escapes, JsonMasker, Keys, Masker, Redactor, Restorer, Selection, Session, rules,
+};
 
 static ALL: LazyLock<Arc<Redactor>> = LazyLock::new(|| {
     Arc::new(Redactor::new(rules().map(Selection::BuiltIn).collect()).expect("the rules fit"))
@@ -18,7 +20,8 @@ fn session(action: Action) -> Session {
 fuzz_target!(|bytes: &[u8]| {
     let Some(([kind, cut], rest)) = bytes.split_first_chunk() else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
-    let action = [Action::Mask, Action::Partial, Action::Hash, Action::Pseudonym, Action::Warn][usize::from(*kind) % 5];
+    let action = [Action::Mask, Action::Partial, Action::Hash, Action::Pseudonym, Action::Warn]
+        [usize::from(*kind) % 5];
     let cut = text.floor_char_boundary(text.len() * usize::from(*cut) / 255);
     let pieces = [&text[..cut], &text[cut..]];
 

@@ -131,11 +131,10 @@ mod tests {
     fn what_is_left_of_the_others_is_covered() {
         assert_eq!(resolve(&[(0, 0, 0, 4), (1, 0, 2, 9)]), [(0, 0, 2, false), (1, 2, 9, true)]);
         assert_eq!(resolve(&[(0, 0, 0, 9), (1, 0, 6, 14)]), [(0, 0, 9, true), (1, 9, 14, false)]);
-        assert_eq!(resolve(&[(0, 0, 0, 3), (1, 0, 2, 8), (2, 0, 7, 9)]), [
-            (0, 0, 2, false),
-            (1, 2, 8, true),
-            (2, 8, 9, false)
-        ]);
+        assert_eq!(
+            resolve(&[(0, 0, 0, 3), (1, 0, 2, 8), (2, 0, 7, 9)]),
+            [(0, 0, 2, false), (1, 2, 8, true), (2, 8, 9, false)]
+        );
     }
 
     #[test]

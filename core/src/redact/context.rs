@@ -1,5 +1,7 @@
 //! Words around a match.
 
+use std::borrow::Cow;
+
 /// How far before a match a word may stand, in bytes.
 pub const BEFORE: usize = 64;
 /// How far behind a match a word may begin and end.
@@ -7,23 +9,55 @@ pub const BEHIND: usize = 12;
 /// How far before a match a word may stand that speaks against it.
 pub const AGAINST: usize = 24;
 
-/// Whether one of the words stands in a text. With `*` at its end, a word is the beginning of one.
+/// Words to be looked for. With `*` at its end, a word is the beginning of one.
 ///
 /// Words begin and end at whatever is neither letter nor digit, and where a capital follows a small letter (`phoneNumber`).
-pub fn has_word<T: AsRef<str>>(text: &[u8], words: &[T]) -> bool {
-    (0..text.len()).filter(|at| begins_word(text, *at)).any(|at| {
-        let rest = text.get(at..).unwrap_or_default();
-        words.iter().any(|word| word_at(rest, word.as_ref()).is_some())
-    })
+#[derive(Debug, Default)]
+pub struct Words {
+    words: Vec<Cow<'static, str>>,
+    /// With which letters they begin: a bit for each, and one for whatever else.
+    firsts: u32,
 }
 
-/// Whether what ends a text is one of the words, and then a colon or an equals sign: `"password": "`.
-pub fn assigns<T: AsRef<str>>(text: &[u8], words: &[T]) -> bool {
-    let Some(before) = assigned_to(text) else { return false };
-    (0..before.len()).filter(|at| begins_word(before, *at)).any(|at| {
-        let rest = before.get(at..).unwrap_or_default();
-        words.iter().any(|word| word_at(rest, word.as_ref()) == Some(rest.len()))
-    })
+impl Words {
+    pub fn new(words: impl IntoIterator<Item = Cow<'static, str>>) -> Self {
+        let words: Vec<_> = words.into_iter().collect();
+        let firsts = words.iter().filter_map(|word| word.bytes().next()).fold(0, |set, byte| set | bit(byte));
+        Self { words, firsts }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Whether one of them stands in a text.
+    pub fn stand_in(&self, text: &[u8]) -> bool {
+        self.any(text, |_, _| true)
+    }
+
+    /// Whether one of them ends a text, and then comes a colon or an equals sign: `"password": "`.
+    pub fn are_assigned_to(&self, text: &[u8]) -> bool {
+        assigned_to(text).is_some_and(|before| self.any(before, |length, rest| length == rest))
+    }
+
+    /// Whether a word fits that stands in a text, by its length and by that of the text from it on.
+    fn any(&self, text: &[u8], fits: fn(usize, usize) -> bool) -> bool {
+        text.iter().enumerate().any(|(at, byte)| {
+            self.firsts & bit(*byte) != 0 && begins_word(text, at) && {
+                let rest = text.get(at..).unwrap_or_default();
+                self.words
+                    .iter()
+                    .any(|word| word_at(rest, word).is_some_and(|length| fits(length, rest.len())))
+            }
+        })
+    }
+}
+
+fn bit(byte: u8) -> u32 {
+    match byte.to_ascii_lowercase() {
+        letter @ b'a'..=b'z' => 1 << (letter - b'a'),
+        _ => 1 << 26,
+    }
 }
 
 /// The text before an assignment that ends it, if one does.
@@ -96,20 +130,27 @@ mod tests {
         ];
         let no = [("assn ", "ssn"), ("ssns", "ssn"), ("telephone", "phone"), ("", "ssn"), ("keyed", "key")];
         for (text, word) in yes {
-            assert!(has_word(text.as_bytes(), &[word]), "{text}");
+            assert!(Words::new([word.into()]).stand_in(text.as_bytes()), "{text}");
         }
         for (text, word) in no {
-            assert!(!has_word(text.as_bytes(), &[word]), "{text}");
+            assert!(!Words::new([word.into()]).stand_in(text.as_bytes()), "{text}");
         }
     }
 
     #[test]
     fn a_word_is_assigned_to() {
-        for text in ["password=", "\"password\": \"", "db.password = '", "PASSWORD:", "user_password => ", "env['password'] = '"] {
-            assert!(assigns(text.as_bytes(), &["password"]), "{text}");
+        for text in [
+            "password=",
+            "\"password\": \"",
+            "db.password = '",
+            "PASSWORD:",
+            "user_password => ",
+            "env['password'] = '",
+        ] {
+            assert!(Words::new(["password".into()]).are_assigned_to(text.as_bytes()), "{text}");
         }
         for text in ["password ", "password is: ", "passwords=", "", "=", "password>", "password \""] {
-            assert!(!assigns(text.as_bytes(), &["password"]), "{text}");
+            assert!(!Words::new(["password".into()]).are_assigned_to(text.as_bytes()), "{text}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::automaton::{Automaton, Fault};
 use super::check;
+use super::context::Words;
 use super::redactor::{Compiled, Shape};
 use super::rule::{Apart, Check, SHAPED, SURE};
 
@@ -87,9 +88,9 @@ impl Custom {
         let shape = Shape {
             rule,
             check: self.check,
-            near: self.context.into_iter().map(Cow::Owned).collect(),
-            after: Cow::Borrowed(&[]),
-            unless: Cow::Borrowed(&[]),
+            near: Words::new(self.context.into_iter().map(Cow::Owned)),
+            after: Words::default(),
+            unless: Words::default(),
             assigned: false,
             apart: Apart::default(),
             tail: None,

@@ -24,7 +24,9 @@ enum State {
     Text,
     Between,
     /// In a string, and whether the next character is escaped.
-    String { escaped: bool },
+    String {
+        escaped: bool,
+    },
     Bare,
 }
 
@@ -86,7 +88,10 @@ impl JsonMasker {
                         self.end_bare(session, out, false);
                     }
                     let upto = |end: usize| text.get(start..end).unwrap_or_default();
-                    if matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"' | b' ' | b'\t' | b'\n' | b'\r') {
+                    if matches!(
+                        byte,
+                        b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"' | b' ' | b'\t' | b'\n' | b'\r'
+                    ) {
                         self.bare.push_str(upto(at));
                         self.end_bare(session, out, true);
                         start = at;

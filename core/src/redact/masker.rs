@@ -204,7 +204,9 @@ impl Masker {
         let label = match text.strip_prefix('[') {
             None => "PHONE",
             Some(text) => {
-                let other = |character: char| !character.is_ascii_uppercase() && !character.is_ascii_digit() && character != '_';
+                let other = |character: char| {
+                    !character.is_ascii_uppercase() && !character.is_ascii_digit() && character != '_'
+                };
                 let end = text.find(other).unwrap_or(text.len());
                 text.get(..end).unwrap_or_default().trim_end_matches('_')
             }

@@ -207,7 +207,9 @@ impl Normal {
             b'"' if odd || !json => Unit::Means(run + 1, Some(b'"')),
             b'/' if odd => Unit::Means(run + 1, Some(b'/')),
             b'u' => match text.get(run + 1..run + 5) {
-                None if !last && text.get(run + 1..).is_some_and(|rest| rest.iter().all(u8::is_ascii_hexdigit)) => {
+                None if !last
+                    && text.get(run + 1..).is_some_and(|rest| rest.iter().all(u8::is_ascii_hexdigit)) =>
+                {
                     Unit::Unfinished
                 }
                 digits => match digits.and_then(hexadecimal) {

@@ -87,14 +87,16 @@ impl Pseudonyms {
 
     /// What a text begins with, in small letters: a pseudonym and how long it is, or perhaps the beginning of one.
     fn at(&self, text: &[u8]) -> At<'_> {
-        let mut below = self.forms.range::<[u8], _>((std::ops::Bound::Unbounded, std::ops::Bound::Included(text)));
+        let mut below =
+            self.forms.range::<[u8], _>((std::ops::Bound::Unbounded, std::ops::Bound::Included(text)));
         if let Some((form, number)) = below.next_back()
             && text.starts_with(form)
             && let Some(value) = self.values.get(*number)
         {
             return At::Pseudonym(form.len(), &value.original);
         }
-        let mut from = self.forms.range::<[u8], _>((std::ops::Bound::Included(text), std::ops::Bound::Unbounded));
+        let mut from =
+            self.forms.range::<[u8], _>((std::ops::Bound::Included(text), std::ops::Bound::Unbounded));
         match from.next() {
             Some((form, _)) if form.starts_with(text) => At::Beginning,
             _ => At::Nothing,
@@ -189,7 +191,9 @@ impl Restorer {
     fn advance(&mut self, pseudonyms: &Pseudonyms, out: &mut String, last: bool) {
         let small = self.held.to_ascii_lowercase().into_bytes();
         let begins = |byte: u8| {
-            let from = pseudonyms.forms.range::<[u8], _>((std::ops::Bound::Included(&[byte][..]), std::ops::Bound::Unbounded));
+            let from = pseudonyms
+                .forms
+                .range::<[u8], _>((std::ops::Bound::Included(&[byte][..]), std::ops::Bound::Unbounded));
             from.take(1).any(|(form, _)| form.first() == Some(&byte))
         };
         let firsts: [bool; 128] = std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(begins));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Mutex;
 
 use super::automaton::{Automaton, Cache, Set};
+use super::context::Words;
 use super::custom::Custom;
 use super::normal::{MAX_PLACEHOLDER, Placeholders};
 use super::rule::{Apart, Check, Pattern, Rule, Tail};
@@ -67,8 +68,6 @@ pub(super) struct Shape {
     pub apart: Apart,
     pub tail: Option<End>,
 }
-
-pub(super) type Words = Cow<'static, [Cow<'static, str>]>;
 
 /// Where a tail ends.
 #[derive(Clone, Copy, Debug)]
@@ -159,7 +158,8 @@ impl Redactor {
 
 impl Shape {
     fn new(rule: u16, pattern: &Pattern) -> Self {
-        let words = |words: &'static [&'static str]| words.iter().map(|word| Cow::Borrowed(*word)).collect();
+        let words =
+            |words: &'static [&'static str]| Words::new(words.iter().map(|word| Cow::Borrowed(*word)));
         Self {
             rule,
             check: pattern.check,

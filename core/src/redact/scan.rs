@@ -114,7 +114,12 @@ impl Scan<'_> {
     }
 
     /// Adds what is found at a place, of each rule the longest.
-    pub fn find(&self, caches: &mut [Cache; 2], start: usize, found: &mut Vec<Found>) -> Result<(), Unfinished> {
+    pub fn find(
+        &self,
+        caches: &mut [Cache; 2],
+        start: usize,
+        found: &mut Vec<Found>,
+    ) -> Result<(), Unfinished> {
         let flags = self.text.get(start).map_or(0, |byte| self.flags(*byte));
         let assigned = flags & ASSIGNED != 0 && self.is_assigned(start);
         for (number, wanted) in [flags & OPEN != 0, assigned].into_iter().enumerate() {
@@ -170,7 +175,9 @@ impl Scan<'_> {
         let mut tried: Vec<(u16, usize)> = Vec::new();
         for (pattern, end) in ends.iter().rev() {
             let shape = numbers.get(usize::from(*pattern));
-            let Some(shape) = shape.and_then(|shape| self.redactor.shapes.get(usize::from(*shape))) else { continue };
+            let Some(shape) = shape.and_then(|shape| self.redactor.shapes.get(usize::from(*shape))) else {
+                continue;
+            };
             // What goes on beyond its match ends where it will.
             if self.is_off(shape.rule) || shape.tail.is_none() && !self.ends_word(*end) {
                 continue;
@@ -179,7 +186,9 @@ impl Scan<'_> {
                 tried.push((*pattern, 0));
                 tried.len() - 1
             });
-            let Some((_, tries)) = tried.get_mut(place).filter(|(_, tries)| *tries < MAX_ENDS) else { continue };
+            let Some((_, tries)) = tried.get_mut(place).filter(|(_, tries)| *tries < MAX_ENDS) else {
+                continue;
+            };
             *tries += 1;
             if let Some(candidate) = self.judge(shape, start, *end)? {
                 *tries = MAX_ENDS;
@@ -239,7 +248,9 @@ impl Scan<'_> {
                     let joined = joins(shape.apart.behind, *joint);
                     return Ok(!(joined && (digit.is_ascii_digit() || *digit == BARRIER)));
                 }
-                _ if !self.last && self.text.get(end).is_none_or(|joint| joins(shape.apart.behind, *joint)) => {
+                _ if !self.last
+                    && self.text.get(end).is_none_or(|joint| joins(shape.apart.behind, *joint)) =>
+                {
                     return Err(Unfinished);
                 }
                 _ => {}
@@ -252,7 +263,7 @@ impl Scan<'_> {
         let mut buffer = Vec::new();
         if !shape.unless.is_empty() {
             let before = self.history.window(self.text, start, context::AGAINST, &mut buffer);
-            if context::has_word(before, &shape.unless) {
+            if shape.unless.stand_in(before) {
                 return Ok(false);
             }
         }
@@ -261,9 +272,9 @@ impl Scan<'_> {
         }
         let before = self.history.window(self.text, start, context::BEFORE, &mut buffer);
         if shape.assigned {
-            return Ok(context::assigns(before, &shape.near));
+            return Ok(shape.near.are_assigned_to(before));
         }
-        if context::has_word(before, &shape.near) {
+        if shape.near.stand_in(before) {
             return Ok(true);
         }
         if shape.after.is_empty() {
@@ -276,7 +287,7 @@ impl Scan<'_> {
             return Err(Unfinished);
         }
         let behind = behind.get(..barrier.unwrap_or(behind.len())).unwrap_or_default();
-        Ok(context::has_word(behind, &shape.after))
+        Ok(shape.after.stand_in(behind))
     }
 }
 

@@ -45,9 +45,15 @@ fn main() {
     let form = "--xyz\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n--xyz--\r\n";
     seed("request_form", form.as_bytes());
     seed("request_openai_embeddings", br#"{"model":"m","input":["a",[1,2]],"encoding_format":"base64"}"#);
-    seed("request_openai_completions", br#"{"model":"m","prompt":"a","stop":["b"],"logprobs":2,"stream":true}"#);
+    seed(
+        "request_openai_completions",
+        br#"{"model":"m","prompt":"a","stop":["b"],"logprobs":2,"stream":true}"#,
+    );
     seed("request_rerank", br#"{"model":"m","query":"q","documents":["a",{"text":"b"}],"top_n":1}"#);
-    seed("answer_responses", b"\0event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}\n\n");
+    seed(
+        "answer_responses",
+        b"\0event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}\n\n",
+    );
     let personal = "call +1 415 555 2671, jane%40example.com, \"ssn\": \"536904399\", password=hunter2-x9 [EMAIL] sk-proj-abcdefghij1234567890AB";
     seed("redaction", &[b"\x03\x80", personal.as_bytes()].concat());
     seed("redaction", b"\x00\x40{\"card\":4111111111111111,\"key\":\"-----BEGIN PRIVATE KEY-----\\nMIIEvQ==\\n-----END PRIVATE KEY-----\"}");

@@ -66,7 +66,10 @@ pub struct Cache {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Byte { set: u16, next: u32 },
+    Byte {
+        set: u16,
+        next: u32,
+    },
     Split(u32, u32),
     Match(u16),
     /// A place whose step is still to be made.
@@ -146,7 +149,8 @@ impl Automaton {
 
     /// Forgets states when they have become many. Every [`State`] is void after it.
     pub fn relieve(&self, cache: &mut Cache) {
-        if cache.next.len() * size_of::<u16>() > MAX_CACHE || cache.known.len() > usize::from(u16::MAX) - 300 {
+        if cache.next.len() * size_of::<u16>() > MAX_CACHE || cache.known.len() > usize::from(u16::MAX) - 300
+        {
             *cache = Cache::default();
         }
     }
@@ -329,7 +333,8 @@ fn classes(sets: &[Set]) -> ([u8; 256], Vec<u8>) {
     let mut classes = [0; 256];
     let mut examples: Vec<u8> = Vec::new();
     for byte in 0..=u8::MAX {
-        let known = examples.iter().position(|example| sets.iter().all(|set| set.has(byte) == set.has(*example)));
+        let known =
+            examples.iter().position(|example| sets.iter().all(|set| set.has(byte) == set.has(*example)));
         let class = known.unwrap_or_else(|| {
             examples.push(byte);
             examples.len() - 1

@@ -118,7 +118,9 @@ impl Parser<'_> {
                 if self.accept("?i:") {
                     self.insensitive = true;
                 } else if !self.accept("?:") && self.peek() == Some('?') {
-                    return fault("of groups that begin with `(?`, there are only `(?:…)`, `(?i:…)` and `(?i)`");
+                    return fault(
+                        "of groups that begin with `(?`, there are only `(?:…)`, `(?i:…)` and `(?i)`",
+                    );
                 }
                 let node = self.alternatives()?;
                 self.insensitive = insensitive;
@@ -218,7 +220,9 @@ impl Parser<'_> {
             let low = match self.next() {
                 None => return Err(Fault { at: start, message: "this bracket is not closed" }),
                 Some(']') if !first => break,
-                Some('[') => return Err(Fault { at, message: "write `\\[`: there are no classes within classes" }),
+                Some('[') => {
+                    return Err(Fault { at, message: "write `\\[`: there are no classes within classes" });
+                }
                 Some('\\') => match self.escape(at)? {
                     Escaped::Set(other) => {
                         set = set.or(other);
@@ -239,7 +243,9 @@ impl Parser<'_> {
                 high = match self.next() {
                     Some('\\') => match self.escape(at)? {
                         Escaped::Character(character) => byte_of(character, at)?,
-                        Escaped::Set(_) => return Err(Fault { at, message: "a range ends with a character" }),
+                        Escaped::Set(_) => {
+                            return Err(Fault { at, message: "a range ends with a character" });
+                        }
                     },
                     Some(character) => byte_of(character, at)?,
                     None => return Err(Fault { at: start, message: "this bracket is not closed" }),
@@ -297,5 +303,8 @@ enum Escaped {
 }
 
 fn byte_of(character: char, at: usize) -> Result<u8, Fault> {
-    fold(character).ok_or(Fault { at, message: "a class holds ASCII only; write other letters as alternatives: (?:д|ж)" })
+    fold(character).ok_or(Fault {
+        at,
+        message: "a class holds ASCII only; write other letters as alternatives: (?:д|ж)",
+    })
 }

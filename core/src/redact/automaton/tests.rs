@@ -33,8 +33,28 @@ fn patterns_mean_what_they_mean_to_the_regex_crate() {
     let texts: [&[u8]; 9] =
         [b"abc", b"aaaa", b"AbC12", b"1-2-3", b"a.b\\c", b"x\ny", b"[]{}()", b"\tq _", b"caf"];
     for pattern in [
-        "abc", "a*", "a+", "a{2,3}", "a{2,}", "(?:a|b|c)+", "[a-c]+", "[^a]+", r"\d+(?:-\d+)*", r"\w+", r"\S+\s\S+",
-        "(?i)ABC", "(?i:a)bC", r"a\.b\\c", r"[\]\[{}()]+", r"\x61+", ".+", r"[\w.-]+", r"\W+", r"\D{2}", "[a-]+", "(?:a(?:b(?:c)?)?)?.",
+        "abc",
+        "a*",
+        "a+",
+        "a{2,3}",
+        "a{2,}",
+        "(?:a|b|c)+",
+        "[a-c]+",
+        "[^a]+",
+        r"\d+(?:-\d+)*",
+        r"\w+",
+        r"\S+\s\S+",
+        "(?i)ABC",
+        "(?i:a)bC",
+        r"a\.b\\c",
+        r"[\]\[{}()]+",
+        r"\x61+",
+        ".+",
+        r"[\w.-]+",
+        r"\W+",
+        r"\D{2}",
+        "[a-]+",
+        "(?:a(?:b(?:c)?)?)?.",
     ] {
         for text in texts {
             assert_eq!(ends(pattern, text), ends_of_regex(pattern, text), "{pattern} {text:?}");
@@ -95,12 +115,14 @@ fn letters_that_are_no_ascii_can_be_written() {
 }
 
 fn pattern() -> impl Strategy<Value = String> {
-    let leaf = prop::sample::select(vec!["[abc]", "(?:a|bc)", "[a-c]{1,2}", "[^a]", r"\d", "(?i:b)", "."]).prop_map(str::to_owned);
+    let leaf = prop::sample::select(vec!["[abc]", "(?:a|bc)", "[a-c]{1,2}", "[^a]", r"\d", "(?i:b)", "."])
+        .prop_map(str::to_owned);
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 1..4).prop_map(|nodes| nodes.concat()),
             (inner.clone(), inner.clone()).prop_map(|(one, other)| format!("(?:{one}|{other})")),
-            (inner.clone(), prop::sample::select(vec!["*", "+", "?", "{1,3}", "{0,2}", "{2,}"])).prop_map(|(node, times)| format!("(?:{node}){times}")),
+            (inner.clone(), prop::sample::select(vec!["*", "+", "?", "{1,3}", "{0,2}", "{2,}"]))
+                .prop_map(|(node, times)| format!("(?:{node}){times}")),
         ]
     })
 }

@@ -83,8 +83,8 @@ pub fn verhoeff(text: &[u8]) -> bool {
     };
     let Some(digits) = values(text) else { return false };
     let sum = digits.iter().rev().enumerate().fold(0, |sum, (place, digit)| {
-        let permuted = (0..place % 8)
-            .fold(*digit, |digit, _| PERMUTED.get(digit as usize).copied().unwrap_or(0));
+        let permuted =
+            (0..place % 8).fold(*digit, |digit, _| PERMUTED.get(digit as usize).copied().unwrap_or(0));
         times(sum, permuted)
     });
     digits.len() >= 2 && sum == 0

@@ -13,7 +13,8 @@ pub fn card(text: &[u8]) -> bool {
 
 /// A card's number where the words around it say so: any issuer, and the short numbers of old.
 pub fn card_by_context(text: &[u8]) -> bool {
-    values(text).is_some_and(|digits| (12..=19).contains(&digits.len()) && !is_uniform(&digits) && is_luhn(&digits))
+    values(text)
+        .is_some_and(|digits| (12..=19).contains(&digits.len()) && !is_uniform(&digits) && is_luhn(&digits))
 }
 
 fn is_issued(digits: &[u32]) -> bool {
@@ -38,7 +39,10 @@ fn is_issued(digits: &[u32]) -> bool {
             _ => false,
         },
         // Mastercard's new range, Mir, and JCB's old one.
-        2 => matches!(prefix(4), 2200..=2204 | 2221..=2720) && length == 16 || prefix(4) == 2131 && length == 15,
+        2 => {
+            matches!(prefix(4), 2200..=2204 | 2221..=2720) && length == 16
+                || prefix(4) == 2131 && length == 15
+        }
         1 => prefix(4) == 1800 && length == 15,
         // UnionPay, Troy, Verve.
         8 => matches!(prefix(2), 81) && length == 16,

@@ -1,6 +1,9 @@
 //! Identifiers of persons and companies by the rules of the authorities that give them out.
 
-use super::digits::{exactly, is_day, is_luhn, is_uniform, number, remainder97, signs, values, verhoeff as verhoeff_digits, weighted};
+use super::digits::{
+    exactly, is_day, is_luhn, is_uniform, number, remainder97, signs, values, verhoeff as verhoeff_digits,
+    weighted,
+};
 
 /// United States: a social security number that can have been given out.
 pub fn ssn(text: &[u8]) -> bool {
@@ -8,7 +11,13 @@ pub fn ssn(text: &[u8]) -> bool {
         let part = |from: usize, to: usize| number(digits.get(from..to).unwrap_or_default());
         let area = part(0, 3);
         let example = matches!(part(0, 9), 78_051_120 | 219_099_999 | 123_456_789);
-        area != 0 && area != 666 && area < 900 && part(3, 5) != 0 && part(5, 9) != 0 && (!example || text.len() > 9) && !is_uniform(&digits)
+        area != 0
+            && area != 666
+            && area < 900
+            && part(3, 5) != 0
+            && part(5, 9) != 0
+            && (!example || text.len() > 9)
+            && !is_uniform(&digits)
     })
 }
 
@@ -39,7 +48,9 @@ pub fn npi(text: &[u8]) -> bool {
 /// United States: a prescriber's number, with its check digit.
 pub fn dea(text: &[u8]) -> bool {
     let digits: Option<[u32; 7]> = text.get(2..).and_then(exactly);
-    digits.is_some_and(|digits| weighted(&digits, &[1, 2, 1, 2, 1, 2]) % 10 == digits[6] && !is_uniform(&digits))
+    digits.is_some_and(|digits| {
+        weighted(&digits, &[1, 2, 1, 2, 1, 2]) % 10 == digits[6] && !is_uniform(&digits)
+    })
 }
 
 /// United Kingdom: a national insurance number whose prefix is in use.
@@ -79,21 +90,28 @@ fn is_mod_11_10(digits: &[u32]) -> bool {
 pub fn icao(text: &[u8]) -> bool {
     let signs = signs(text);
     let Some((check, body)) = signs.split_last() else { return false };
-    let sum: u32 =
-        body.iter().zip([7, 3, 1].into_iter().cycle()).map(|(sign, weight)| char::from(*sign).to_digit(36).unwrap_or(0) * weight).sum();
+    let sum: u32 = body
+        .iter()
+        .zip([7, 3, 1].into_iter().cycle())
+        .map(|(sign, weight)| char::from(*sign).to_digit(36).unwrap_or(0) * weight)
+        .sum();
     char::from(*check).to_digit(10) == Some(sum % 10)
 }
 
 /// Germany: a number of pension insurance: area, birthday, letter, serial, check digit.
 pub fn rentenversicherung(text: &[u8]) -> bool {
     let signs = signs(text);
-    let (Some(head), Some(letter), Some(tail)) = (signs.get(..8), signs.get(8), signs.get(9..12)) else { return false };
+    let (Some(head), Some(letter), Some(tail)) = (signs.get(..8), signs.get(8), signs.get(9..12)) else {
+        return false;
+    };
     let letter = u32::from(letter.saturating_sub(b'A')) + 1;
     let digits = values(head).into_iter().flatten().chain([letter / 10, letter % 10]);
     let digits: Vec<u32> = digits.chain(values(tail).into_iter().flatten()).collect();
     let weights = [2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1];
-    let sum: u32 = digits.iter().zip(weights).map(|(digit, weight)| digit * weight / 10 + digit * weight % 10).sum();
-    let date = |from: usize, to: usize| u32::try_from(number(digits.get(from..to).unwrap_or_default())).unwrap_or(0);
+    let sum: u32 =
+        digits.iter().zip(weights).map(|(digit, weight)| digit * weight / 10 + digit * weight % 10).sum();
+    let date =
+        |from: usize, to: usize| u32::try_from(number(digits.get(from..to).unwrap_or_default())).unwrap_or(0);
     is_day(date(4, 6), date(2, 4)) && digits.last() == Some(&(sum % 10))
 }
 
@@ -122,12 +140,14 @@ pub fn nir(text: &[u8]) -> bool {
 
 /// France: a company's number, or that of one of its places, by Luhn's digit.
 pub fn siren(text: &[u8]) -> bool {
-    values(text).is_some_and(|digits| matches!(digits.len(), 9 | 14) && is_luhn(&digits) && !is_uniform(&digits))
+    values(text)
+        .is_some_and(|digits| matches!(digits.len(), 9 | 14) && is_luhn(&digits) && !is_uniform(&digits))
 }
 
 /// Italy: a taxpayer's code with its check letter.
 pub fn codice_fiscale(text: &[u8]) -> bool {
-    const ODD: [u32; 26] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
+    const ODD: [u32; 26] =
+        [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
     let signs = signs(text);
     let Some((check, body)) = signs.split_last() else { return false };
     let sum: u32 = body
@@ -184,14 +204,17 @@ pub fn pesel(text: &[u8]) -> bool {
 
 /// Poland: a taxpayer's number, modulo 11.
 pub fn nip(text: &[u8]) -> bool {
-    exactly::<10>(text).is_some_and(|digits| weighted(&digits, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == digits[9] && !is_uniform(&digits))
+    exactly::<10>(text).is_some_and(|digits| {
+        weighted(&digits, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == digits[9] && !is_uniform(&digits)
+    })
 }
 
 /// Sweden: a personal number: the birthday and Luhn's digit over the last ten.
 pub fn personnummer(text: &[u8]) -> bool {
     let Some(digits) = values(text) else { return false };
     let Some(last) = digits.len().checked_sub(10).and_then(|from| digits.get(from..)) else { return false };
-    let (month, day) = (number(last.get(2..4).unwrap_or_default()), number(last.get(4..6).unwrap_or_default()));
+    let (month, day) =
+        (number(last.get(2..4).unwrap_or_default()), number(last.get(4..6).unwrap_or_default()));
     // Coordination numbers add 60 to the day.
     let day = if day > 60 { day - 60 } else { day };
     let century = digits.len() == 10 || matches!(digits.get(..2), Some([1, 8 | 9] | [2, 0]));
@@ -216,11 +239,16 @@ pub fn cpr(text: &[u8]) -> bool {
 
 /// Finland: a birthday, a sign for the century, a serial and a check letter.
 pub fn hetu(text: &[u8]) -> bool {
-    let (Some(day), Some(serial), Some(check)) = (text.get(..6), text.get(7..10), text.get(10)) else { return false };
+    let (Some(day), Some(serial), Some(check)) = (text.get(..6), text.get(7..10), text.get(10)) else {
+        return false;
+    };
     let Some(digits) = values(&[day, serial].concat()) else { return false };
     let place = (number(&digits) % 31) as usize;
     digits.len() == 9
-        && is_day(digits.get(2).zip(digits.get(3)).map_or(0, |(tens, ones)| tens * 10 + ones), number(digits.get(..2).unwrap_or_default()) as u32)
+        && is_day(
+            digits.get(2).zip(digits.get(3)).map_or(0, |(tens, ones)| tens * 10 + ones),
+            number(digits.get(..2).unwrap_or_default()) as u32,
+        )
         && b"0123456789ABCDEFHJKLMNPRSTUVWXY".get(place) == Some(&check.to_ascii_uppercase())
 }
 
@@ -230,7 +258,8 @@ pub fn rijksregister(text: &[u8]) -> bool {
         let body = number(digits.get(..9).unwrap_or_default());
         let check = number(digits.get(9..).unwrap_or_default());
         let month = digits[2] * 10 + digits[3];
-        is_day(month, digits[4] * 10 + digits[5]) && (97 - body % 97 == check || 97 - (2_000_000_000 + body) % 97 == check)
+        is_day(month, digits[4] * 10 + digits[5])
+            && (97 - body % 97 == check || 97 - (2_000_000_000 + body) % 97 == check)
     })
 }
 
@@ -238,7 +267,9 @@ pub fn rijksregister(text: &[u8]) -> bool {
 pub fn nif(text: &[u8]) -> bool {
     exactly::<9>(text).is_some_and(|digits| {
         let check = 11 - weighted(&digits, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
-        matches!(digits[0], 1..=3 | 5..=9) && (if check > 9 { 0 } else { check }) == digits[8] && !is_uniform(&digits)
+        matches!(digits[0], 1..=3 | 5..=9)
+            && (if check > 9 { 0 } else { check }) == digits[8]
+            && !is_uniform(&digits)
     })
 }
 
@@ -275,13 +306,16 @@ pub fn cnp(text: &[u8]) -> bool {
 pub fn svnr(text: &[u8]) -> bool {
     exactly::<10>(text).is_some_and(|digits| {
         let sum = weighted(&digits, &[3, 7, 9, 0, 5, 8, 4, 2, 1, 6]);
-        digits[0] > 0 && sum % 11 == digits[3] && is_day(digits[6] * 10 + digits[7], digits[4] * 10 + digits[5])
+        digits[0] > 0
+            && sum % 11 == digits[3]
+            && is_day(digits[6] * 10 + digits[7], digits[4] * 10 + digits[5])
     })
 }
 
 /// Switzerland: an insured person's number, with EAN-13's digit.
 pub fn ahv(text: &[u8]) -> bool {
-    exactly::<13>(text).is_some_and(|digits| weighted(&digits, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]).is_multiple_of(10))
+    exactly::<13>(text)
+        .is_some_and(|digits| weighted(&digits, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]).is_multiple_of(10))
 }
 
 /// India: Aadhaar, by Verhoeff's digit.
@@ -314,20 +348,24 @@ pub fn cnpj(text: &[u8]) -> bool {
 
 /// Canada: a social insurance number, by Luhn's digit.
 pub fn sin(text: &[u8]) -> bool {
-    exactly::<9>(text).is_some_and(|digits| !matches!(digits[0], 0 | 8) && is_luhn(&digits) && !is_uniform(&digits))
+    exactly::<9>(text)
+        .is_some_and(|digits| !matches!(digits[0], 0 | 8) && is_luhn(&digits) && !is_uniform(&digits))
 }
 
 /// Australia: a tax file number, modulo 11.
 pub fn tfn(text: &[u8]) -> bool {
-    exactly::<9>(text)
-        .is_some_and(|digits| weighted(&digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !is_uniform(&digits))
+    exactly::<9>(text).is_some_and(|digits| {
+        weighted(&digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !is_uniform(&digits)
+    })
 }
 
 /// Australia: a Medicare card's number, with its check digit and its issue.
 pub fn medicare(text: &[u8]) -> bool {
     values(text).is_some_and(|digits| {
         let check = weighted(&digits, &[1, 3, 7, 9, 1, 3, 7, 9]) % 10;
-        matches!(digits.len(), 10 | 11) && matches!(digits.first(), Some(2..=6)) && digits.get(8) == Some(&check)
+        matches!(digits.len(), 10 | 11)
+            && matches!(digits.first(), Some(2..=6))
+            && digits.get(8) == Some(&check)
     })
 }
 
@@ -343,7 +381,9 @@ pub fn abn(text: &[u8]) -> bool {
 /// Singapore: an identity card's number with its check letter.
 pub fn nric(text: &[u8]) -> bool {
     let signs = signs(text);
-    let (Some(kind), Some(digits), Some(letter)) = (signs.first(), signs.get(1..8).and_then(values), signs.get(8)) else {
+    let (Some(kind), Some(digits), Some(letter)) =
+        (signs.first(), signs.get(1..8).and_then(values), signs.get(8))
+    else {
         return false;
     };
     let sum = weighted(&digits, &[2, 7, 6, 5, 4, 3, 2]);
@@ -388,12 +428,15 @@ pub fn hkid(text: &[u8]) -> bool {
     let values = spaces.into_iter().chain(body.iter().filter_map(|sign| char::from(*sign).to_digit(36)));
     let sum: u32 = values.zip((2..=9).rev()).map(|(value, weight): (u32, u32)| value * weight).sum();
     let wanted = (11 - sum % 11) % 11;
-    matches!(body.len(), 7 | 8) && (if *check == b'A' { Some(10) } else { char::from(*check).to_digit(10) }) == Some(wanted)
+    matches!(body.len(), 7 | 8)
+        && (if *check == b'A' { Some(10) } else { char::from(*check).to_digit(10) }) == Some(wanted)
 }
 
 /// Taiwan: an identity card's number with its check digit.
 pub fn taiwan_identity(text: &[u8]) -> bool {
-    let (Some(letter), Some(digits)) = (text.first(), text.get(1..).and_then(exactly::<9>)) else { return false };
+    let (Some(letter), Some(digits)) = (text.first(), text.get(1..).and_then(exactly::<9>)) else {
+        return false;
+    };
     let place = b"ABCDEFGHJKLMNPQRSTUVXYWZIO".iter().position(|other| *other == letter.to_ascii_uppercase());
     let Some(value) = place.and_then(|place| u32::try_from(place + 10).ok()) else { return false };
     let sum = value / 10 + value % 10 * 9 + weighted(&digits, &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
@@ -435,7 +478,12 @@ pub fn rut(text: &[u8]) -> bool {
     let signs = signs(text);
     let Some((check, body)) = signs.split_last() else { return false };
     let Some(digits) = values(body) else { return false };
-    let sum: u32 = digits.iter().rev().zip([2, 3, 4, 5, 6, 7].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .zip([2, 3, 4, 5, 6, 7].into_iter().cycle())
+        .map(|(digit, weight)| digit * weight)
+        .sum();
     let wanted = match 11 - sum % 11 {
         11 => b'0',
         10 => b'K',
@@ -463,7 +511,8 @@ pub fn curp(text: &[u8]) -> bool {
     };
     let signs = signs(text);
     let Some((check, body)) = signs.split_last() else { return false };
-    let sum: u32 = body.iter().zip((2..=18).rev()).map(|(sign, weight): (&u8, u32)| value(*sign) * weight).sum();
+    let sum: u32 =
+        body.iter().zip((2..=18).rev()).map(|(sign, weight): (&u8, u32)| value(*sign) * weight).sum();
     body.len() == 17 && char::from(*check).to_digit(10) == Some((10 - sum % 10) % 10)
 }
 
@@ -500,7 +549,10 @@ pub fn vat(text: &[u8]) -> bool {
         b"FR" => {
             let digits = values(rest);
             digits.is_none_or(|digits| {
-                let (key, body) = (number(digits.get(..2).unwrap_or_default()), number(digits.get(2..).unwrap_or_default()));
+                let (key, body) = (
+                    number(digits.get(..2).unwrap_or_default()),
+                    number(digits.get(2..).unwrap_or_default()),
+                );
                 digits.len() == 11 && (12 + 3 * (body % 97)) % 97 == key
             })
         }
@@ -508,7 +560,8 @@ pub fn vat(text: &[u8]) -> bool {
         b"PL" => nip(rest),
         b"PT" => nif(rest),
         b"BE" => values(rest).is_some_and(|digits| {
-            let (body, check) = (number(digits.get(..8).unwrap_or_default()), number(digits.get(8..).unwrap_or_default()));
+            let (body, check) =
+                (number(digits.get(..8).unwrap_or_default()), number(digits.get(8..).unwrap_or_default()));
             digits.len() == 10 && 97 - body % 97 == check
         }),
         _ => remainder97(rest.iter().copied()).is_some(),

@@ -25,12 +25,14 @@ pub fn ipv6(text: &[u8]) -> bool {
     let groups = text.split(':').filter(|group| !group.is_empty()).count();
     // `a::b` is more often a path in a program.
     let telling = groups >= 3 && text.bytes().any(|byte| byte.is_ascii_digit());
-    telling && text.parse::<Ipv6Addr>().is_ok_and(|address| !address.is_loopback() && !address.is_unspecified())
+    telling
+        && text.parse::<Ipv6Addr>().is_ok_and(|address| !address.is_loopback() && !address.is_unspecified())
 }
 
 /// A hardware address that isn't all zeros or ones.
 pub fn mac(text: &[u8]) -> bool {
-    let digits: Vec<u8> = text.iter().filter(|byte| byte.is_ascii_hexdigit()).map(u8::to_ascii_lowercase).collect();
+    let digits: Vec<u8> =
+        text.iter().filter(|byte| byte.is_ascii_hexdigit()).map(u8::to_ascii_lowercase).collect();
     let mut joints = text.iter().filter(|byte| !byte.is_ascii_hexdigit());
     let joint = joints.next();
     digits.len() == 12
@@ -45,8 +47,8 @@ pub fn email(text: &[u8]) -> bool {
     let (local, domain) = text.split_at(at);
     let ending = domain.rsplit(|byte| *byte == b'.').next().unwrap_or_default().to_ascii_lowercase();
     let file = [
-        "png", "jpg", "jpeg", "gif", "svg", "webp", "js", "mjs", "css", "html", "json", "xml", "yaml", "yml", "toml", "txt", "md",
-        "py", "rs", "go", "java", "ts", "jsx", "tsx", "cpp", "local", "service",
+        "png", "jpg", "jpeg", "gif", "svg", "webp", "js", "mjs", "css", "html", "json", "xml", "yaml", "yml",
+        "toml", "txt", "md", "py", "rs", "go", "java", "ts", "jsx", "tsx", "cpp", "local", "service",
     ];
     // `git@host:path` is how repositories are named.
     let edge = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b'.' | b'-' | b'\''));
@@ -63,6 +65,7 @@ pub fn userinfo(text: &[u8]) -> Option<Range<usize>> {
     let colon = text.get(start..end)?.iter().position(|byte| *byte == b':')?;
     let password = text.get(start + colon + 1..end)?;
     // Of variables and examples in angle brackets there is nothing to hide.
-    let placeholder = matches!(password, [b'$', b'{' | b'(', ..] | [b'{', ..] | [b'<', ..] | [b'*', b'*', ..]);
+    let placeholder =
+        matches!(password, [b'$', b'{' | b'(', ..] | [b'{', ..] | [b'<', ..] | [b'*', b'*', ..]);
     (!placeholder).then_some(start..text.len())
 }

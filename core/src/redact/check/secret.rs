@@ -33,7 +33,9 @@ fn base62(digits: &[u8], small_first: bool) -> Option<u64> {
 
 /// The beginning of a JSON web token: a header that decodes to an object with a member of JOSE's.
 pub fn jose_header(text: &[u8]) -> bool {
-    let Ok(header) = URL_SAFE_NO_PAD.decode(text.get(..text.len() / 4 * 4).unwrap_or_default()) else { return false };
+    let Ok(header) = URL_SAFE_NO_PAD.decode(text.get(..text.len() / 4 * 4).unwrap_or_default()) else {
+        return false;
+    };
     let header: Vec<u8> = header.into_iter().filter(|byte| !byte.is_ascii_whitespace()).collect();
     ["alg", "typ", "kid", "enc", "jku", "jwk", "x5t", "x5c", "x5u", "cty", "zip", "iss"]
         .iter()
@@ -49,7 +51,12 @@ fn entropy(text: &[u8]) -> f64 {
         }
     }
     let length = text.len() as f64;
-    counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / length).map(|share| -share * share.log2()).sum()
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f64::from(*count) / length)
+        .map(|share| -share * share.log2())
+        .sum()
 }
 
 /// Whether a text is made up of letters, digits and signs without a pattern: no words, no numbering.
@@ -67,21 +74,47 @@ fn kinds(text: &[u8]) -> usize {
 /// What is assigned to a password: anything but a variable, an example or a word of a program.
 pub fn password(text: &[u8]) -> bool {
     const WORDS: [&str; 22] = [
-        "none", "null", "true", "false", "undefined", "string", "required", "optional", "password", "passwd", "secret", "changeme",
-        "redacted", "example", "hidden", "empty", "default", "input", "process", "environ", "function", "getenv",
+        "none",
+        "null",
+        "true",
+        "false",
+        "undefined",
+        "string",
+        "required",
+        "optional",
+        "password",
+        "passwd",
+        "secret",
+        "changeme",
+        "redacted",
+        "example",
+        "hidden",
+        "empty",
+        "default",
+        "input",
+        "process",
+        "environ",
+        "function",
+        "getenv",
     ];
     let small = text.to_ascii_lowercase();
     let word = WORDS.iter().any(|word| small.starts_with(word.as_bytes()));
     let call = text.iter().any(|byte| matches!(byte, b'(' | b'{' | b'<' | b'[' | b'$'));
     let masked = text.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_'));
     // A word alone is a type, a variable or prose.
-    !word && !call && !masked && kinds(text) >= 2 && text.iter().any(|byte| byte.is_ascii_digit() || byte.is_ascii_punctuation())
+    !word
+        && !call
+        && !masked
+        && kinds(text) >= 2
+        && text.iter().any(|byte| byte.is_ascii_digit() || byte.is_ascii_punctuation())
         && !is_path(text)
 }
 
 /// What is assigned to a key or a token: random, or long.
 pub fn token(text: &[u8]) -> bool {
-    password(text) && (is_random(text) || text.len() >= 32 && entropy(text) >= 2.8 && text.iter().any(u8::is_ascii_digit))
+    password(text)
+        && (is_random(text)
+            || text.len() >= 32 && entropy(text) >= 2.8 && text.iter().any(u8::is_ascii_digit))
 }
 
 /// Names that are joined, as programs have them: `settings.api_key`, `/etc/passwd`, `my-secret-name`.

@@ -8,7 +8,8 @@ pub fn date(text: &[u8]) -> bool {
         let value = std::str::from_utf8(group).ok().and_then(|group| group.parse::<u32>().ok());
         (group.len(), value.unwrap_or(0))
     });
-    let (Some((length, first)), Some((_, second)), Some((last, third))) = (numbers.next(), numbers.next(), numbers.next())
+    let (Some((length, first)), Some((_, second)), Some((last, third))) =
+        (numbers.next(), numbers.next(), numbers.next())
     else {
         return false;
     };

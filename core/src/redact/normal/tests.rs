@@ -74,7 +74,9 @@ fn many_invisible_characters_part_words() {
 
 #[test]
 fn an_escape_of_json_is_one_byte() {
-    for (text, plain) in [(r"a\\b", "a\\b"), (r"a\bc", "a c"), (r"\\\\n", "\n"), (r"\/x", "/x"), (r#"\\\""#, "\"")] {
+    for (text, plain) in
+        [(r"a\\b", "a\\b"), (r"a\bc", "a c"), (r"\\\\n", "\n"), (r"\/x", "/x"), (r#"\\\""#, "\"")]
+    {
         assert_eq!(normalised(Escapes::Json, text), plain, "{text:?}");
     }
     let normal = normal(Escapes::Json, &[r"\ud83d\ude00"]);
@@ -83,8 +85,16 @@ fn an_escape_of_json_is_one_byte() {
 
 fn texts() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        "[a-z0-9 ]{1,4}", "[%\\\\\\[\\]+X]{1,3}", "%[0-9A-F]{2}", "%25[0-9]{2}", "\\\\u00[0-9a-f]{2}", "\\\\[nrt\"/u\\\\b]",
-        "\u{200b}{1,20}", "[аеé４Å项]", "\\[X\\]", "\\PC",
+        "[a-z0-9 ]{1,4}",
+        "[%\\\\\\[\\]+X]{1,3}",
+        "%[0-9A-F]{2}",
+        "%25[0-9]{2}",
+        "\\\\u00[0-9a-f]{2}",
+        "\\\\[nrt\"/u\\\\b]",
+        "\u{200b}{1,20}",
+        "[аеé４Å项]",
+        "\\[X\\]",
+        "\\PC",
     ];
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }

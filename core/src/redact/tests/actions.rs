@@ -40,11 +40,13 @@ fn a_hash_is_the_same_however_the_value_is_written_and_another_by_another_key() 
 
 #[test]
 fn warnings_count_each_value_once_and_hide_no_other_rule() {
-    let actions = rules().map(|rule| if rule.name == "url" { Action::Warn } else { Action::Mask }).collect::<Vec<_>>();
+    let actions =
+        rules().map(|rule| if rule.name == "url" { Action::Warn } else { Action::Mask }).collect::<Vec<_>>();
     let mut session = Session::new(ALL.clone(), actions.into(), keys());
     let text = "see https://example.com/?mail=jane@example.com and https://example.org/x";
     assert_eq!(mask(&mut session, text), "see https://example.com/?mail=[EMAIL] and https://example.org/x");
-    let counts: Vec<_> = session.outcome().counts.iter().map(|(rule, count)| (ALL.name(*rule), *count)).collect();
+    let counts: Vec<_> =
+        session.outcome().counts.iter().map(|(rule, count)| (ALL.name(*rule), *count)).collect();
     assert!(counts.contains(&("url", 2)) && counts.contains(&("email", 1)), "{counts:?}");
 }
 
@@ -63,7 +65,8 @@ fn actions_can_change_between_request_and_answer() {
 fn findings_have_their_places_in_the_original() {
     let text = "é j\u{200b}ane％40example.com".replace('％', "%") + " [EMAIL] ４１１１ 1111 1111 1111";
     let found = session(&ALL, Action::Mask).find(&text);
-    let found: Vec<_> = found.into_iter().map(|finding| (ALL.label(finding.rule), &text[finding.span])).collect();
+    let found: Vec<_> =
+        found.into_iter().map(|finding| (ALL.label(finding.rule), &text[finding.span])).collect();
     assert_eq!(found, [("EMAIL", "j\u{200b}ane%40example.com"), ("CREDIT_CARD", "４１１１ 1111 1111 1111")]);
 }
 
@@ -84,8 +87,14 @@ fn a_rule_of_a_policy_is_a_rule() {
     assert!(checked.is_ok());
     let redactor = Arc::new(Redactor::new(vec![Selection::Custom(custom), Selection::Custom(near)]).unwrap());
     let mut session = session(&redactor, Action::Mask);
-    assert_eq!(mask(&mut session, "EMP-123456, EMP-1234567, badge 12345, 12345 12345x"), "[EMPLOYEE_ID], EMP-1234567, badge [BADGE], [BADGE] 12345x");
-    assert_eq!(redactor.ids().map(|rule| redactor.name(rule).to_owned()).collect::<Vec<_>>(), ["employee_id", "badge"]);
+    assert_eq!(
+        mask(&mut session, "EMP-123456, EMP-1234567, badge 12345, 12345 12345x"),
+        "[EMPLOYEE_ID], EMP-1234567, badge [BADGE], [BADGE] 12345x"
+    );
+    assert_eq!(
+        redactor.ids().map(|rule| redactor.name(rule).to_owned()).collect::<Vec<_>>(),
+        ["employee_id", "badge"]
+    );
 }
 
 #[test]
@@ -113,14 +122,24 @@ fn names_mean_rules_and_packs() {
     assert!(!names("pii").contains(&"person_name"));
     assert!(select("emails").is_none());
     for rule in rules() {
-        assert!(rule.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'));
-        assert_eq!(rules().filter(|other| other.name == rule.name || other.label == rule.label).count(), 1, "{}", rule.name);
+        assert!(
+            rule.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        );
+        assert_eq!(
+            rules().filter(|other| other.name == rule.name || other.label == rule.label).count(),
+            1,
+            "{}",
+            rule.name
+        );
     }
 }
 
 #[test]
 fn a_long_secret_is_taken_out_as_it_comes() {
-    let key = format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw\n".repeat(500));
+    let key = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw\n".repeat(500)
+    );
     let token = format!("eyJhbGciOiJIUzI1NiJ9.{}.{}", "eyJz".repeat(3000), "abcd".repeat(100));
     for (secret, label) in [(key, "[PRIVATE_KEY]"), (token, "[JWT]")] {
         let mut session = session(&ALL, Action::Partial);
@@ -142,7 +161,8 @@ fn what_holds_nothing_flows() {
     let mut session = session_with(None, Action::Mask);
     let mut masker = Masker::default();
     let mut out = String::new();
-    let text = "The committee met on Tuesday; nobody could say when 17 or 2024 of them would come. 图书馆 – é!";
+    let text =
+        "The committee met on Tuesday; nobody could say when 17 or 2024 of them would come. 图书馆 – é!";
     for character in text.chars() {
         masker.push(&mut session, character.encode_utf8(&mut [0; 4]), &mut out);
         // A word at most, and a number with what may join it to another.
