@@ -14,7 +14,7 @@ pub enum Action {
     Partial,
     /// `[EMAIL:h5f2c81d0a94e]`: the same for the same value and key.
     Hash,
-    /// `[EMAIL_kfqwzrtbnm]`: the same for the same value within a conversation, and given back in its answers.
+    /// `[US_SSN_kfqwzrtbnm]`: the same for the same value within a conversation, and given back in its answers.
     Pseudonym,
     /// As `Mask`; and the outcome says that the text must not go on.
     Block,

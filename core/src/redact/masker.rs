@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::automaton::Set;
 use super::cluster::{Cluster, Segment};
 use super::normal::{BARRIER, Escapes, Normal};
-use super::redactor::{End, Redactor};
+use super::redactor::{End, PSEUDONYM_PHONE, Redactor};
 use super::scan::{Found, History, Scan, Unfinished};
 use super::session::{Place, Session};
 
@@ -202,7 +202,8 @@ impl Masker {
     fn pass_placeholder(&mut self, at: usize) {
         let text = self.text.get(self.normal.start_of(at)..).unwrap_or_default();
         let label = match text.strip_prefix('[') {
-            None => "PHONE",
+            None if text.starts_with(PSEUDONYM_PHONE) => "PHONE",
+            None => "EMAIL",
             Some(text) => {
                 let other = |character: char| {
                     !character.is_ascii_uppercase() && !character.is_ascii_digit() && character != '_'

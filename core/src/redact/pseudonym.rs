@@ -4,17 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::normal::Escapes;
-use super::redactor::{PSEUDONYM_DIGITS, PSEUDONYM_LETTERS, PSEUDONYM_PHONE};
+use super::redactor::{PSEUDONYM_DIGITS, PSEUDONYM_DOMAIN, PSEUDONYM_LETTERS, PSEUDONYM_PHONE};
 use super::session::{Keys, keyed};
 
-/// Where the pseudonyms of e-mail addresses live: a domain that can't exist.
-const DOMAIN: &str = "pseudonym.invalid";
 /// Consonants: no word comes of them.
 const LETTERS: &[u8; 20] = b"bcdfghjkmnpqrstvwxzl";
 
 /// Which value each pseudonym of a conversation stands for.
 ///
-/// An e-mail address becomes one (`kfqwzrtbnm@pseudonym.invalid`), a phone number becomes one with a country code that is
+/// An e-mail address becomes one (`+kfqwzrtbnm@pseudonym.invalid`), a phone number becomes one with a country code that is
 /// nobody's (`+999123456789`), everything else a word with its kind in it (`[US_SSN_kfqwzrtbnm]`).
 #[derive(Default)]
 pub struct Pseudonyms {
@@ -132,7 +130,7 @@ fn forms(label: &str, digest: &[u8; 32]) -> Vec<String> {
         })
         .collect();
     match label {
-        "EMAIL" => vec![format!("{code}@{DOMAIN}")],
+        "EMAIL" => vec![format!("+{code}{PSEUDONYM_DOMAIN}"), format!("{code}{PSEUDONYM_DOMAIN}")],
         // Models leave the brackets out, and escape underscores for Markdown.
         _ => {
             let escaped = label.replace('_', "\\_");
@@ -144,12 +142,6 @@ fn forms(label: &str, digest: &[u8; 32]) -> Vec<String> {
             ]
         }
     }
-}
-
-/// Whether a text is an e-mail address's pseudonym.
-pub(super) fn is_email(text: &[u8]) -> bool {
-    let Some((code, domain)) = text.split_at_checked(PSEUDONYM_LETTERS) else { return false };
-    domain.strip_prefix(b"@") == Some(DOMAIN.as_bytes()) && code.iter().all(|byte| LETTERS.contains(byte))
 }
 
 /// Gives values back in one text, in whatever pieces it comes.

@@ -190,6 +190,8 @@ fn beginnings(open: &Set, assigned: &Set) -> [u8; 256] {
     })
 }
 
+/// Where the pseudonyms of e-mail addresses live: a domain that can't exist.
+pub(super) const PSEUDONYM_DOMAIN: &str = "@pseudonym.invalid";
 /// How a phone number's pseudonym begins: a country code that is nobody's.
 pub(super) const PSEUDONYM_PHONE: &str = "+999";
 /// How many digits follow it.
@@ -203,7 +205,9 @@ impl Placeholders for Redactor {
     fn placeholder(&self, text: &[u8]) -> Option<usize> {
         let text = text.get(..text.len().min(MAX_PLACEHOLDER))?;
         if text.starts_with(b"+") {
-            return exactly(text, PSEUDONYM_PHONE.as_bytes(), PSEUDONYM_DIGITS, u8::is_ascii_digit, b"");
+            let phone = exactly(text, PSEUDONYM_PHONE.as_bytes(), PSEUDONYM_DIGITS, u8::is_ascii_digit, b"");
+            let domain = PSEUDONYM_DOMAIN.as_bytes();
+            return phone.or_else(|| exactly(text, b"+", PSEUDONYM_LETTERS, u8::is_ascii_lowercase, domain));
         }
         let inner = text.get(1..)?;
         let mut unfinished = None;

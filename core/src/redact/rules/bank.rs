@@ -9,7 +9,7 @@ pub static RULES: &[Rule] = &[
         packs: &[Pii, Pci, Gdpr],
         on: true,
         rank: SURE,
-        patterns: &[Pattern::new(r"(?i)[a-z]{2}[ -]?\d{2}(?:[ -]?[a-z0-9]){11,30}").part(finance::iban)],
+        patterns: &[Pattern::new(r"(?i)[a-z]{2}\d{2}(?:[ -]?[a-z0-9]){11,30}").part(finance::iban)],
     },
     Rule {
         name: "bic",

@@ -185,7 +185,7 @@ fn the_page_lists_every_rule() {
     let page = include_str!("../../../../docs/redaction.md");
     let rows: Vec<String> = page
         .lines()
-        .filter(|line| line.starts_with("| `") && line.contains("` | `["))
+        .filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 3)
         .map(|line| line.rsplit_once(" | ").unwrap().0.to_owned())
         .collect();
     let wanted: Vec<String> = rules()
