@@ -12,18 +12,30 @@ pub const AGAINST: usize = 24;
 /// Words to be looked for. With `*` at its end, a word is the beginning of one.
 ///
 /// Words begin and end at whatever is neither letter nor digit, and where a capital follows a small letter (`phoneNumber`).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Words {
+    /// In the order of their first letters.
     words: Vec<Cow<'static, str>>,
-    /// With which letters they begin: a bit for each, and one for whatever else.
-    firsts: u32,
+    /// Where the words of each first letter begin, and where they end.
+    places: [u16; 28],
 }
 
 impl Words {
     pub fn new(words: impl IntoIterator<Item = Cow<'static, str>>) -> Self {
-        let words: Vec<_> = words.into_iter().collect();
-        let firsts = words.iter().filter_map(|word| word.bytes().next()).fold(0, |set, byte| set | bit(byte));
-        Self { words, firsts }
+        let first = |word: &Cow<'static, str>| word.bytes().next().map_or(0, letter);
+        let mut sorted: Vec<Cow<'static, str>> = Vec::new();
+        for word in words {
+            let place = sorted.partition_point(|known| first(known) <= first(&word));
+            sorted.insert(place, word);
+        }
+        let places = std::array::from_fn(|letter| {
+            u16::try_from(sorted.partition_point(|word| first(word) < letter)).unwrap_or(u16::MAX)
+        });
+        Self { words: sorted, places }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Cow<'static, str>> {
+        self.words.iter()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -40,24 +52,56 @@ impl Words {
         assigned_to(text).is_some_and(|before| self.any(before, |length, rest| length == rest))
     }
 
+    /// Whether one of them may begin at a place of a text: it does, or the text ends before that can be told.
+    pub fn may_begin(&self, text: &[u8], at: usize) -> bool {
+        let words = self.of_first(text.get(at).copied().unwrap_or_default());
+        !words.is_empty() && begins_word(text, at) && {
+            let rest = text.get(at..).unwrap_or_default();
+            words.iter().any(|word| same(rest, word.trim_end_matches('*').as_bytes()))
+        }
+    }
+
     /// Whether a word fits that stands in a text, by its length and by that of the text from it on.
     fn any(&self, text: &[u8], fits: fn(usize, usize) -> bool) -> bool {
         text.iter().enumerate().any(|(at, byte)| {
-            self.firsts & bit(*byte) != 0 && begins_word(text, at) && {
+            let words = self.of_first(*byte);
+            !words.is_empty() && begins_word(text, at) && {
                 let rest = text.get(at..).unwrap_or_default();
-                self.words
-                    .iter()
-                    .any(|word| word_at(rest, word).is_some_and(|length| fits(length, rest.len())))
+                words.iter().any(|word| word_at(rest, word).is_some_and(|length| fits(length, rest.len())))
             }
         })
     }
+
+    fn of_first(&self, byte: u8) -> &[Cow<'static, str>] {
+        let letter = letter(byte);
+        match (self.places.get(letter), self.places.get(letter + 1)) {
+            (Some(from), Some(to)) => self.words.get(usize::from(*from)..usize::from(*to)).unwrap_or_default(),
+            _ => &[],
+        }
+    }
 }
 
-fn bit(byte: u8) -> u32 {
-    match byte.to_ascii_lowercase() {
-        letter @ b'a'..=b'z' => 1 << (letter - b'a'),
-        _ => 1 << 26,
+impl Default for Words {
+    fn default() -> Self {
+        Self::new([])
     }
+}
+
+/// The place of a letter in the alphabet; 26 for whatever else.
+fn letter(byte: u8) -> usize {
+    match byte.to_ascii_lowercase() {
+        letter @ b'a'..=b'z' => usize::from(letter - b'a'),
+        _ => 26,
+    }
+}
+
+/// Whether a text begins with a word or a word with the text.
+fn same(text: &[u8], word: &[u8]) -> bool {
+    text.iter().zip(word).all(|(found, wanted)| {
+        let found = found.to_ascii_lowercase();
+        // A space in a word may be written in other ways: `api_key`, `api-key`.
+        found == *wanted || *wanted == b' ' && matches!(found, b'_' | b'-' | b'.' | b'\n')
+    })
 }
 
 /// The text before an assignment that ends it, if one does.
@@ -93,16 +137,11 @@ fn word_at(text: &[u8], word: &str) -> Option<usize> {
         None => (word.as_bytes(), false),
     };
     let found = text.get(..word.len())?;
-    let same = found.iter().zip(word).all(|(found, wanted)| {
-        let found = found.to_ascii_lowercase();
-        // A space in a word may be written in other ways: `api_key`, `api-key`.
-        found == *wanted || *wanted == b' ' && matches!(found, b'_' | b'-' | b'.' | b'\n')
-    });
     let ends = |next: u8| {
         !next.is_ascii_alphanumeric()
             || found.last().is_some_and(u8::is_ascii_lowercase) && next.is_ascii_uppercase()
     };
-    if !same {
+    if !same(found, word) {
         return None;
     }
     match prefix {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::automaton::{Automaton, Fault};
 use super::check;
 use super::context::Words;
-use super::redactor::{Compiled, Shape};
+use super::redactor::{Compiled, Gate, Shape};
 use super::rule::{Apart, Check, SHAPED, SURE};
 
 /// A rule of a policy's own.
@@ -85,13 +85,14 @@ impl Custom {
     pub(super) fn compiled(self, rule: u16) -> (Compiled, Shape, String) {
         let rank = if matches!(self.check, Check::None) { SHAPED } else { SURE };
         let compiled = Compiled { name: Cow::Owned(self.name), label: Cow::Owned(self.label), rank };
+        let gate = if self.context.is_empty() { Gate::Open } else { Gate::Near };
         let shape = Shape {
             rule,
             check: self.check,
             near: Words::new(self.context.into_iter().map(Cow::Owned)),
             after: Words::default(),
             unless: Words::default(),
-            assigned: false,
+            gate,
             apart: Apart::default(),
             tail: None,
         };

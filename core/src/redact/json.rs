@@ -128,12 +128,16 @@ impl JsonMasker {
 
     fn end_bare(&mut self, session: &mut Session, out: &mut String, quoted: bool) {
         let bare = std::mem::take(&mut self.bare);
+        let context = self.masker.context();
         let mut masked = String::new();
         self.masker.push(session, &bare, &mut masked);
         self.masker.finish(session, &mut masked);
-        let quote = if quoted && masked != bare { "\"" } else { "" };
-        for text in [quote, &masked, quote] {
-            out.push_str(text);
+        match quoted && masked != bare {
+            true => {
+                self.masker.quote(context);
+                out.extend(["\"", &masked, "\""]);
+            }
+            false => out.push_str(&masked),
         }
     }
 }

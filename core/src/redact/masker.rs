@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::automaton::Set;
+use super::context::Words;
 use super::cluster::{Cluster, Segment};
 use super::normal::{BARRIER, Escapes, Normal};
 use super::redactor::{End, PSEUDONYM_PHONE, Redactor};
-use super::scan::{Found, History, Scan, Unfinished};
+use super::scan::{Found, History, Pause, Scan, Unfinished};
 use super::session::{Place, Session};
 
 /// How many findings may overlap in a row, and how far, before they are settled.
@@ -30,6 +31,8 @@ pub struct Masker {
     /// Up to where the text is given out or replaced.
     emitted: usize,
     cluster: Cluster,
+    /// The search that waits for more text.
+    pause: Option<Pause>,
     /// What goes on beyond its match, and has to be taken out.
     tail: Option<Tail>,
     /// Up to where each rule that only counts has found something.
@@ -54,6 +57,7 @@ impl Masker {
             position: 0,
             emitted: 0,
             cluster: Cluster::default(),
+            pause: None,
             tail: None,
             counted: Vec::new(),
             passed: 0,
@@ -69,7 +73,7 @@ impl Masker {
     /// The text has come to its end; adds the rest to `out`. What is pushed then is another text, to which this one is the context.
     pub fn finish(&mut self, session: &mut Session, out: &mut String) {
         self.advance(session, out, true);
-        self.tail = None;
+        (self.pause, self.tail) = (None, None);
     }
 
     /// How many bytes are held back.
@@ -79,9 +83,19 @@ impl Masker {
 
     /// Takes text between two texts, which goes out as it is and is context to the next one. Only after `finish`.
     pub(super) fn pass(&mut self, text: &str, out: &mut String) {
-        self.history.replace(&[], 0, 0, &[text.as_bytes()]);
+        self.history.pass(text.as_bytes());
         self.passed += text.len();
         out.push_str(text);
+    }
+
+    /// How much context there was so far. Only after `finish`.
+    pub(super) fn context(&self) -> usize {
+        self.history.passed()
+    }
+
+    /// What came after so much context was put into quotation marks. Only after `finish`.
+    pub(super) fn quote(&mut self, context: usize) {
+        self.history.quote(context);
     }
 
     fn advance(&mut self, session: &mut Session, out: &mut String, last: bool) {
@@ -90,14 +104,8 @@ impl Masker {
         redactor.with_caches(|caches| {
             let mut found = Vec::new();
             while self.swallow(last) {
-                let scan = Scan {
-                    redactor: &redactor,
-                    actions: session.actions(),
-                    text: self.normal.bytes(),
-                    history: &self.history,
-                    last,
-                };
-                let at = scan.next_beginning(self.position);
+                let text = self.normal.bytes();
+                let at = redactor.next_beginning(text, self.position, self.history.last(text, self.position));
                 let settled = at >= self.cluster.end()
                     || self.cluster.len() >= MAX_CLUSTER
                     || self.cluster.start().is_some_and(|start| at >= start + MAX_CLUSTER_BYTES);
@@ -108,24 +116,26 @@ impl Masker {
                     continue;
                 }
                 self.position = at;
-                match self.normal.bytes().get(at) {
+                let gates = match text.get(at) {
                     None => break,
                     Some(&BARRIER) => {
                         self.pass_placeholder(at);
                         self.position = at + 1;
                         continue;
                     }
-                    Some(_) => {}
-                }
+                    Some(byte) => redactor.gates(*byte, || self.history.may_be_near(&redactor.words, text, at)),
+                };
+                let scan =
+                    Scan { redactor: &redactor, actions: session.actions(), text, history: &self.history, last };
                 found.clear();
-                match scan.find(caches, at, &mut found) {
+                match scan.find(caches, at, gates, &mut self.pause, &mut found) {
                     Err(Unfinished) => break,
                     Ok(()) => self.take(&redactor, session, out, &found),
                 }
                 self.position = self.position.max(at + 1);
             }
         });
-        self.release(out);
+        self.release(&redactor.words, out);
     }
 
     /// Adds what was found at one place.
@@ -217,7 +227,7 @@ impl Masker {
     }
 
     /// Gives out what is settled.
-    fn release(&mut self, out: &mut String) {
+    fn release(&mut self, words: &Words, out: &mut String) {
         let kept = self.cluster.start().map_or(self.position, |start| start.min(self.position));
         let passed = match kept < self.normal.bytes().len() {
             true => self.normal.start_of(kept),
@@ -226,12 +236,15 @@ impl Masker {
             false => self.normal.read(),
         };
         out.push_str(self.text.get(self.emitted..passed).unwrap_or_default());
-        self.history.forget(self.normal.bytes(), kept);
+        self.history.forget(self.normal.bytes(), kept, words);
         self.normal.forget(kept, passed);
         self.text.drain(..passed);
         self.passed += passed;
         self.emitted = 0;
         self.position -= kept;
+        if let Some(pause) = &mut self.pause {
+            pause.forget(kept);
+        }
         self.cluster.shift(kept);
         self.counted.retain_mut(|(_, end)| {
             let still = *end > kept;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::automaton::{Automaton, Cache, Set};
 use super::context::Words;
 use super::custom::Custom;
-use super::normal::{MAX_PLACEHOLDER, Placeholders};
+use super::normal::{BARRIER, MAX_PLACEHOLDER, Placeholders};
 use super::rule::{Apart, Check, Pattern, Rule, Tail};
 
 /// Which of a redactor's rules.
@@ -32,21 +32,43 @@ pub enum Selection {
 pub struct Redactor {
     pub(super) rules: Vec<Compiled>,
     pub(super) shapes: Vec<Shape>,
-    /// Patterns that can stand anywhere, and those that have to be assigned to something.
-    pub(super) automata: [Automaton; 2],
+    /// The patterns by what has to stand before them, as [`Gate`] has it.
+    pub(super) automata: [Automaton; GATES],
     /// Which shape each pattern of an automaton is.
-    pub(super) numbers: [Vec<u16>; 2],
-    /// What each byte can begin, as [`OPEN`] and so on.
+    pub(super) numbers: [Vec<u16>; GATES],
+    /// What each byte can begin: a bit for each gate, and [`WORD`].
     pub(super) beginnings: [u8; 256],
-    caches: Mutex<[Cache; 2]>,
+    /// One of these has to stand before the patterns of [`Gate::Near`].
+    pub(super) words: Words,
+    caches: Mutex<Caches>,
 }
 
-/// A byte with which a pattern can begin that stands anywhere.
-pub(super) const OPEN: u8 = 1;
-/// A byte with which a pattern can begin that is assigned to something.
-pub(super) const ASSIGNED: u8 = 2;
+/// The states of each gate's automaton.
+pub(super) type Caches = [Cache; GATES];
+
+/// What has to stand before a pattern's match. Where it doesn't, the pattern isn't looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// Whatever does.
+    Open,
+    /// A word, somewhere near.
+    Near,
+    /// A word to which the match is assigned.
+    Assigned,
+}
+
+pub(super) const GATES: usize = 3;
+
 /// A letter, a digit or an underscore.
-pub(super) const WORD: u8 = 4;
+pub(super) const WORD: u8 = 1 << GATES;
+
+impl Gate {
+    pub const ALL: [Self; GATES] = [Self::Open, Self::Near, Self::Assigned];
+
+    pub fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
 
 /// A rule as its findings need it.
 #[derive(Debug)]
@@ -64,7 +86,7 @@ pub(super) struct Shape {
     pub near: Words,
     pub after: Words,
     pub unless: Words,
-    pub assigned: bool,
+    pub gate: Gate,
     pub apart: Apart,
     pub tail: Option<End>,
 }
@@ -84,15 +106,12 @@ impl Redactor {
     pub fn new(selection: Vec<Selection>) -> Option<Self> {
         let mut rules = Vec::new();
         let mut shapes = Vec::new();
-        let mut texts: [Vec<Cow<'static, str>>; 2] = Default::default();
-        let mut numbers: [Vec<u16>; 2] = Default::default();
+        let mut texts: [Vec<Cow<'static, str>>; GATES] = Default::default();
+        let mut numbers: [Vec<u16>; GATES] = Default::default();
         let mut add = |shape: Shape, text: Cow<'static, str>| {
-            let [open, assigned] = &mut texts;
-            let [open_numbers, assigned_numbers] = &mut numbers;
-            let (texts, numbers) =
-                if shape.assigned { (assigned, assigned_numbers) } else { (open, open_numbers) };
-            texts.push(text);
-            numbers.push(u16::try_from(shapes.len()).ok()?);
+            let gate = shape.gate as usize;
+            texts.get_mut(gate)?.push(text);
+            numbers.get_mut(gate)?.push(u16::try_from(shapes.len()).ok()?);
             shapes.push(shape);
             Some(())
         };
@@ -116,12 +135,13 @@ impl Redactor {
                 }
             }
         }
-        let [open, assigned] = texts;
-        let open = Automaton::new(open.iter().map(AsRef::as_ref)).ok()?;
-        let assigned = Automaton::new(assigned.iter().map(AsRef::as_ref)).ok()?;
-        let beginnings = beginnings(&open.first_bytes(), &assigned.first_bytes());
-        let automata = [open, assigned];
-        Some(Self { rules, shapes, automata, numbers, beginnings, caches: Mutex::default() })
+        let compiled = |texts: &[Cow<'static, str>]| Automaton::new(texts.iter().map(AsRef::as_ref)).ok();
+        let [open, near, assigned] = &texts;
+        let automata = [compiled(open)?, compiled(near)?, compiled(assigned)?];
+        let beginnings = beginnings(&automata);
+        let near = shapes.iter().filter(|shape: &&Shape| shape.gate == Gate::Near);
+        let words = Words::new(near.flat_map(|shape| shape.near.iter().cloned()));
+        Some(Self { rules, shapes, automata, numbers, beginnings, words, caches: Mutex::default() })
     }
 
     /// How many rules there are.
@@ -148,8 +168,37 @@ impl Redactor {
         (0..self.rules.len()).filter_map(|index| u16::try_from(index).ok().map(RuleId))
     }
 
+    /// What a byte can begin and is.
+    pub(super) fn flags(&self, byte: u8) -> u8 {
+        self.beginnings.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
+    /// The gates behind which a pattern can begin with a byte. Whether a word is near is asked only where that matters.
+    pub(super) fn gates(&self, byte: u8, near: impl FnOnce() -> bool) -> u8 {
+        let flags = self.flags(byte) & !WORD;
+        match flags & Gate::Near.bit() != 0 && !near() {
+            true => flags & !Gate::Near.bit(),
+            false => flags,
+        }
+    }
+
+    /// The first place from `at` on at which a rule may find something, or a placeholder stands; `before` is the byte before.
+    pub(super) fn next_beginning(&self, text: &[u8], at: usize, before: Option<u8>) -> usize {
+        let mut word = before.is_some_and(|byte| self.flags(byte) & WORD != 0);
+        let rest = text.get(at..).unwrap_or_default();
+        for (offset, byte) in rest.iter().enumerate() {
+            let flags = self.flags(*byte);
+            let within = word && flags & WORD != 0;
+            if flags & !WORD != 0 && !within || *byte == BARRIER {
+                return at + offset;
+            }
+            word = flags & WORD != 0;
+        }
+        text.len()
+    }
+
     /// Lends the automata's states.
-    pub(super) fn with_caches<T>(&self, work: impl FnOnce(&mut [Cache; 2]) -> T) -> T {
+    pub(super) fn with_caches<T>(&self, work: impl FnOnce(&mut Caches) -> T) -> T {
         // Whoever panicked has left states that are all true.
         let mut caches = self.caches.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         work(&mut caches)
@@ -166,7 +215,12 @@ impl Shape {
             near: words(pattern.near),
             after: words(pattern.after),
             unless: words(pattern.unless),
-            assigned: pattern.assigned,
+            gate: match (pattern.assigned, pattern.near.is_empty() || !pattern.after.is_empty()) {
+                (true, _) => Gate::Assigned,
+                // What stands behind the match can do instead of the word.
+                (false, true) => Gate::Open,
+                (false, false) => Gate::Near,
+            },
             apart: pattern.apart,
             tail: match pattern.tail {
                 Tail::None => None,
@@ -177,16 +231,18 @@ impl Shape {
     }
 }
 
-fn beginnings(open: &Set, assigned: &Set) -> [u8; 256] {
+fn beginnings(automata: &[Automaton; GATES]) -> [u8; 256] {
     let words = Set::words();
+    let firsts = automata.each_ref().map(Automaton::first_bytes);
     std::array::from_fn(|byte| {
         let byte = u8::try_from(byte).unwrap_or(0);
         // No match begins within a character.
         if matches!(byte, 0x80..=0xBF) {
             return 0;
         }
-        let flag = |set: &Set, flag| if set.has(byte) { flag } else { 0 };
-        flag(open, OPEN) | flag(assigned, ASSIGNED) | flag(&words, WORD)
+        let gates = Gate::ALL.into_iter().zip(&firsts).filter(|(_, firsts)| firsts.has(byte));
+        let word = if words.has(byte) { WORD } else { 0 };
+        gates.fold(word, |flags, (gate, _)| flags | gate.bit())
     })
 }
 

@@ -2,11 +2,11 @@
 
 use super::LONGEST_MATCH;
 use super::action::Action;
-use super::automaton::Cache;
+use super::automaton::{Cache, State};
 use super::cluster::Candidate;
-use super::context;
+use super::context::{self, Words};
 use super::normal::BARRIER;
-use super::redactor::{ASSIGNED, End, OPEN, Redactor, Shape, WORD};
+use super::redactor::{Caches, End, Gate, Redactor, Shape, WORD};
 use super::rule::Check;
 
 /// How many ends a pattern's match may have that are tried, from the longest on.
@@ -17,8 +17,14 @@ const MAX_ENDS: usize = 16;
 pub struct History {
     /// The end of what comes before `base`.
     before: Vec<u8>,
+    /// How much there was up to `base`.
+    passed: usize,
     /// From where on it is the normalised text itself.
     base: usize,
+    /// Up to where words of context were looked for.
+    looked: usize,
+    /// How far one that was found, or may have been replaced, can reach.
+    reach: usize,
 }
 
 /// A text to be searched.
@@ -41,6 +47,38 @@ pub struct Found {
 /// More text could make another match, or a longer one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unfinished;
+
+/// How far an automaton has come.
+#[derive(Debug)]
+struct Run {
+    state: State,
+    at: usize,
+    ends: Vec<(u16, usize)>,
+}
+
+/// A run that waits for more text.
+#[derive(Debug)]
+pub struct Pause {
+    number: usize,
+    start: usize,
+    generation: u32,
+    run: Run,
+}
+
+impl Pause {
+    fn is(&self, number: usize, start: usize, cache: &Cache) -> bool {
+        self.number == number && self.start == start && self.generation == cache.generation()
+    }
+
+    /// The text's first bytes are no longer in it.
+    pub fn forget(&mut self, count: usize) {
+        self.start = self.start.wrapping_sub(count);
+        self.run.at = self.run.at.saturating_sub(count);
+        for (_, end) in &mut self.run.ends {
+            *end = end.saturating_sub(count);
+        }
+    }
+}
 
 impl History {
     /// The last bytes before a place of the text.
@@ -69,62 +107,89 @@ impl History {
     /// The text is to be taken as it is up to `start`, and up to `end` as `instead`.
     pub fn replace(&mut self, text: &[u8], start: usize, end: usize, instead: &[&[u8]]) {
         let own = text.get(self.base..start).unwrap_or_default();
+        self.passed += own.len();
         let own = own.get(own.len().saturating_sub(context::BEFORE)..).unwrap_or_default();
         self.before.extend_from_slice(own);
         for instead in instead {
+            self.passed += instead.len();
             self.before.extend_from_slice(instead);
         }
+        self.shorten();
+        self.skip(end);
+    }
+
+    fn shorten(&mut self) {
         let excess = self.before.len().saturating_sub(context::BEFORE);
         self.before.drain(..excess);
-        self.base = end;
+    }
+
+    /// How much there was before the text that is at hand.
+    pub fn passed(&self) -> usize {
+        self.passed
+    }
+
+    /// What came after so much was put into quotation marks.
+    pub fn quote(&mut self, passed: usize) {
+        let place = self.before.len().saturating_sub(self.passed - passed);
+        self.before.insert(place, b'"');
+        self.before.push(b'"');
+        self.passed += 2;
+        self.shorten();
+    }
+
+    /// Text without words stands before all that is there.
+    pub fn pass(&mut self, text: &[u8]) {
+        let reach = self.reach.saturating_sub(text.len());
+        self.replace(&[], 0, 0, &[text]);
+        self.reach = reach;
     }
 
     /// The text up to `end` belongs to what was replaced.
     pub fn skip(&mut self, end: usize) {
         self.base = end;
+        self.looked = self.looked.max(end);
+        self.reach = self.reach.max(end + context::BEFORE);
+    }
+
+    /// Whether one of the words may stand near enough before a place. It can seem so where none does.
+    pub fn may_be_near(&mut self, words: &Words, text: &[u8], at: usize) -> bool {
+        for place in self.looked..at {
+            if words.may_begin(text, place) {
+                self.reach = self.reach.max(place + context::BEFORE);
+            }
+        }
+        self.looked = self.looked.max(at);
+        at <= self.reach
     }
 
     /// The text's first bytes are no longer in it.
-    pub fn forget(&mut self, text: &[u8], count: usize) {
+    pub fn forget(&mut self, text: &[u8], count: usize, words: &Words) {
+        self.may_be_near(words, text, count);
         if count > self.base {
+            let reach = self.reach;
             self.replace(text, count, count, &[]);
+            self.reach = reach;
         }
         self.base -= count;
+        self.looked = self.looked.saturating_sub(count);
+        self.reach = self.reach.saturating_sub(count);
     }
 }
 
 impl Scan<'_> {
-    /// The first place from `at` on at which a rule may find something, or a placeholder stands.
-    pub fn next_beginning(&self, at: usize) -> usize {
-        let mut word = self.history.last(self.text, at).is_some_and(|byte| self.flags(byte) & WORD != 0);
-        let rest = self.text.get(at..).unwrap_or_default();
-        for (offset, byte) in rest.iter().enumerate() {
-            let flags = self.flags(*byte);
-            let within = word && flags & WORD != 0;
-            if flags & (OPEN | ASSIGNED) != 0 && !within || *byte == BARRIER {
-                return at + offset;
-            }
-            word = flags & WORD != 0;
-        }
-        self.text.len()
-    }
-
-    fn flags(&self, byte: u8) -> u8 {
-        self.redactor.beginnings.get(usize::from(byte)).copied().unwrap_or(0)
-    }
-
-    /// Adds what is found at a place, of each rule the longest.
+    /// Adds what is found at a place behind these gates, of each rule the longest.
     pub fn find(
         &self,
-        caches: &mut [Cache; 2],
+        caches: &mut Caches,
         start: usize,
+        gates: u8,
+        pause: &mut Option<Pause>,
         found: &mut Vec<Found>,
     ) -> Result<(), Unfinished> {
-        let flags = self.text.get(start).map_or(0, |byte| self.flags(*byte));
-        let assigned = flags & ASSIGNED != 0 && self.is_assigned(start);
-        for (number, wanted) in [flags & OPEN != 0, assigned].into_iter().enumerate() {
-            if wanted {
-                self.run(caches, number, start, found)?;
+        for gate in Gate::ALL {
+            let stands = gates & gate.bit() != 0 && (gate != Gate::Assigned || self.is_assigned(start));
+            if stands {
+                self.run(caches, gate as usize, start, pause, found)?;
             }
         }
         Ok(())
@@ -140,9 +205,10 @@ impl Scan<'_> {
 
     fn run(
         &self,
-        caches: &mut [Cache; 2],
+        caches: &mut Caches,
         number: usize,
         start: usize,
+        pause: &mut Option<Pause>,
         found: &mut Vec<Found>,
     ) -> Result<(), Unfinished> {
         let (Some(automaton), Some(cache), Some(numbers)) =
@@ -151,10 +217,13 @@ impl Scan<'_> {
             return Ok(());
         };
         automaton.relieve(cache);
-        let mut ends: Vec<(u16, usize)> = Vec::new();
-        let mut state = automaton.start(cache);
-        let mut at = start;
-        for byte in self.text.get(start..).unwrap_or_default().iter().take(LONGEST_MATCH) {
+        let Run { mut state, mut at, mut ends } =
+            match pause.take_if(|pause| pause.is(number, start, cache)) {
+                Some(pause) => pause.run,
+                None => Run { state: automaton.start(cache), at: start, ends: Vec::new() },
+            };
+        let most = (start + LONGEST_MATCH).saturating_sub(at);
+        for byte in self.text.get(at..).unwrap_or_default().iter().take(most) {
             state = automaton.next(cache, state, *byte);
             if state.is_dead() {
                 break;
@@ -166,6 +235,8 @@ impl Scan<'_> {
         }
         // What comes next could prolong a match, or show that it doesn't end with a word.
         if at == self.text.len() && !self.last {
+            let generation = cache.generation();
+            *pause = Some(Pause { number, start, generation, run: Run { state, at, ends } });
             return Err(Unfinished);
         }
         if ends.is_empty() {
@@ -204,7 +275,7 @@ impl Scan<'_> {
 
     /// Whether a word can end at a place, and a character does.
     fn ends_word(&self, end: usize) -> bool {
-        let flags = |at: Option<&u8>| at.map_or(0, |byte| self.flags(*byte) & WORD);
+        let flags = |at: Option<&u8>| at.map_or(0, |byte| self.redactor.flags(*byte) & WORD);
         let next = self.text.get(end);
         let split = flags(end.checked_sub(1).and_then(|at| self.text.get(at))) & flags(next) != 0;
         !split && !next.is_some_and(|next| matches!(next, 0x80..=0xBF))
@@ -243,7 +314,8 @@ impl Scan<'_> {
         }
         if !shape.apart.behind.is_empty() {
             match self.text.get(end..end + 2) {
-                // A placeholder may have been a number.
+                // A placeholder may have been a number, or have begun with what joins it.
+                Some([BARRIER, _]) => return Ok(false),
                 Some([joint, digit]) => {
                     let joined = joins(shape.apart.behind, *joint);
                     return Ok(!(joined && (digit.is_ascii_digit() || *digit == BARRIER)));
@@ -253,7 +325,7 @@ impl Scan<'_> {
                 {
                     return Err(Unfinished);
                 }
-                _ => {}
+                _ => return Ok(self.text.get(end) != Some(&BARRIER)),
             }
         }
         Ok(true)
@@ -271,7 +343,7 @@ impl Scan<'_> {
             return Ok(true);
         }
         let before = self.history.window(self.text, start, context::BEFORE, &mut buffer);
-        if shape.assigned {
+        if shape.gate == Gate::Assigned {
             return Ok(shape.near.are_assigned_to(before));
         }
         if shape.near.stand_in(before) {

@@ -62,6 +62,8 @@ pub struct Cache {
     marks: Vec<u32>,
     round: u32,
     start: Option<State>,
+    /// How often the states were forgotten.
+    generation: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +153,7 @@ impl Automaton {
     pub fn relieve(&self, cache: &mut Cache) {
         if cache.next.len() * size_of::<u16>() > MAX_CACHE || cache.known.len() > usize::from(u16::MAX) - 300
         {
-            *cache = Cache::default();
+            *cache = Cache { generation: cache.generation + 1, ..Cache::default() };
         }
     }
 
@@ -192,8 +194,13 @@ impl Automaton {
 }
 
 impl Cache {
+    /// Within a generation, a [`State`] stays what it is.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
     fn clear(&mut self, automaton: &Automaton) {
-        *self = Self::default();
+        *self = Self { generation: self.generation, ..Self::default() };
         // The states UNKNOWN and DEAD lead nowhere.
         for number in [State::UNKNOWN, State::DEAD] {
             self.known.push((Box::default(), Box::default()));

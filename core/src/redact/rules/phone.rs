@@ -36,9 +36,15 @@ pub static RULES: &[Rule] = &[Rule {
             .unless(UNLESS),
         Pattern::new(r"\(?0[1-9]\d{0,4}\)?(?:[ ./-]\d{2,8}){1,5}").check(phone::with_trunk).apart(".,:/-", ".:-").unless(UNLESS),
         // Ten digits after a word such as "call", or seven and more in groups.
-        Pattern::new(r"(?i)\(?\+?\d{1,5}\)?(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}(?: ?(?:x|ext\.?|#) ?\d{1,6})?")
+        Pattern::new(
+            r"(?i)\(?\+?\d{1,5}\)?(?:[ ./-]{0,2}\(?\d{1,5}\)?){1,6}(?: ?(?:x|ext\.?|#) ?\d{1,6})?",
+        )
+        .check(phone::by_context)
+        .near(NEAR)
+        .apart(".,:/-", ".:/")
+        .unless(UNLESS),
+        Pattern::new(r"\(?\d{2,5}\)?[ ./-]\(?\d{2,5}\)?(?:[ ./-]\d{2,5}){0,3}")
             .check(phone::by_context)
-            .near(NEAR)
             .after(AFTER)
             .apart(".,:/-", ".:/")
             .unless(UNLESS),
