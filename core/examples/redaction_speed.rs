@@ -1,4 +1,4 @@
-//! How fast texts are masked with all rules on: `cargo run --release -p sluice-core --example redaction_speed`.
+//! How fast texts are masked with all rules on, in the best of twenty runs: `cargo run --release -p sluice-core --example redaction_speed`.
 // A tool that runs on a developer's machine.
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::expect_used)]
 
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use sluice_core::redact::{Action, Keys, Masker, Redactor, Selection, Session, rules};
 
-/// Texts of about a megabyte, by what is in them.
+/// Texts of 64 KiB and a little more, by what is in them.
 fn texts() -> Vec<(&'static str, String)> {
     let prose = "The committee met on Tuesday to talk about the new library. Nobody could say when it would open, as the roof, \
                  which had been repaired twice, still let the rain in; so they asked for another estimate and went home early. ";
@@ -29,7 +29,7 @@ fn texts() -> Vec<(&'static str, String)> {
         + &"a.".repeat(50)
         + &"1-".repeat(50)
         + "card phone ssn account number passport 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 ";
-    let repeated = |text: &str| text.repeat((1 << 20) / text.len() + 1);
+    let repeated = |text: &str| text.repeat((1 << 16) / text.len() + 1);
     vec![
         ("prose without findings", repeated(prose)),
         ("a finding every 60 bytes", repeated(personal)),
@@ -52,12 +52,11 @@ fn main() {
     for (name, text) in texts() {
         let mut session = Session::new(redactor.clone(), actions.clone(), Keys::default());
         // The automaton's states are made on the way.
-        session.mask(text.get(..text.floor_char_boundary(1 << 16)).unwrap_or_default());
-        session.take_outcome();
+        session.mask(&text);
+        let findings: u32 = session.take_outcome().counts.values().sum();
         let whole = rate(&text, || {
             session.mask(&text);
         });
-        let findings: u32 = session.outcome().counts.values().sum();
         let pieces: Vec<&str> = pieces(&text);
         let streamed = rate(&text, || {
             let mut masker = Masker::default();
@@ -84,7 +83,10 @@ fn pieces(text: &str) -> Vec<&str> {
 }
 
 fn rate(text: &str, mut work: impl FnMut()) -> f64 {
-    let started = Instant::now();
-    work();
-    text.len() as f64 / 1e6 / started.elapsed().as_secs_f64()
+    let seconds = (0..20).map(|_| {
+        let started = Instant::now();
+        work();
+        started.elapsed().as_secs_f64()
+    });
+    text.len() as f64 / 1e6 / seconds.fold(f64::MAX, f64::min)
 }
