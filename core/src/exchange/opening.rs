@@ -73,7 +73,7 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
     }
     let caller = plan.callers.identify(head.credentials(), head.origin, now).map_err(refuse)?;
     let service = service.ok_or_else(|| refuse(nothing_there(head)))?;
-    let asking = plan.access.asking(dialect, head.path(), head.headers, now);
+    let asking = plan.asking(dialect, head.path(), head.headers, now);
     if let Service::Models(listing) = &service {
         let models = plan.models_for(caller.as_deref(), &asking);
         let names = models.map(|model| model.name.as_str()).collect();

@@ -1,6 +1,6 @@
 //! The policy as compiled: what requests are decided by, with every reference resolved.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::document::{
 };
 use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
-use crate::dialect::{Preset, ProviderDialect};
+use crate::dialect::{ClientDialect, Preset, ProviderDialect};
 use crate::identity::{Caller, Callers};
 
 /// A compiled policy.
@@ -26,6 +26,8 @@ pub struct Plan {
     models: HashMap<String, Arc<Model>>,
     /// Who serves the calls that name no model: a model without a name, of one target.
     pub pass_through: Option<Arc<Model>>,
+    /// The headers that conditions ask for.
+    headers: HashSet<String>,
 }
 
 /// A vendor's API at one address, with the credential that it asks for.
@@ -93,6 +95,17 @@ impl Plan {
     /// The model of this name.
     pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
         self.models.get(name)
+    }
+
+    /// Keeps of a request what conditions want to know: `headers` with names in lower case, `now` since the Unix epoch.
+    pub fn asking(
+        &self,
+        client: ClientDialect,
+        path: &str,
+        headers: &[(String, String)],
+        now: Duration,
+    ) -> Asking {
+        Asking::new(client, path, headers, |name| self.headers.contains(name), now)
     }
 
     /// All models, in no order.
@@ -227,7 +240,8 @@ pub(super) fn compile(
             timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
         }))
     });
-    Some(Plan { listen: document.listen.clone(), callers, access, providers, models, pass_through })
+    let headers = access.headers().map(str::to_owned).collect();
+    Some(Plan { listen: document.listen.clone(), callers, access, providers, models, pass_through, headers })
 }
 
 /// The credential's secrets come from the environment; what is missing or can't be one is a fault.
