@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod failure;
 pub mod identity;
 mod json;
+pub mod limit;
 pub mod policy;
 pub mod rerank;
 pub mod route;

@@ -1,0 +1,3 @@
+//! What callers may use in which time.
+
+pub mod window;
