@@ -4,6 +4,7 @@
 
 mod support;
 
+use sluice_core::shared::LocalMemory;
 use support::{answer, open, plan};
 use test_cases::{ChatCase, Sent};
 
@@ -25,7 +26,7 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
         }
     };
     let (request, attempt) = opened
-        .attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW))
+        .attempt(exchange.provider, 1, &LocalMemory::default(), std::time::Duration::from_secs(support::NOW))
         .unwrap_or_else(|failure| panic!("{failure:?}"));
     let header = |name: &str| {
         request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
@@ -42,7 +43,12 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
     let play = |chunks: &[&[u8]]| {
         let mut opened = open(&plan, &case.request).expect("opened before");
         let (_, attempt) = opened
-            .attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW))
+            .attempt(
+                exchange.provider,
+                1,
+                &LocalMemory::default(),
+                std::time::Duration::from_secs(support::NOW),
+            )
             .expect("attempted before");
         answer(&mut opened, &attempt, exchange.status(), &body, chunks)
     };

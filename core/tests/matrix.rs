@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sluice_core::exchange::{self, Exchange, Head, Reply};
 use sluice_core::policy::{self, Plan};
+use sluice_core::shared::LocalMemory;
 use support::{Answer, NOW, answer_in};
 use test_cases::Sent;
 use test_cases::matrix::{Square, scenarios};
@@ -22,14 +23,15 @@ fn open(plan: &Arc<Plan>, square: &Square<'_>) -> Result<Exchange, Reply> {
         Head { headers: &headers, origin: sluice_core::identity::Origin::default() },
         Duration::from_secs(NOW),
     )?;
-    opening.read(Some(square.client_body()))
+    opening.read(Some(square.client_body()), &LocalMemory::default())
 }
 
 /// What the client gets of the provider's answer in these chunks.
 fn play(plan: &Arc<Plan>, square: &Square<'_>, chunks: &[&[u8]]) -> Answer {
     let mut opened = open(plan, square).expect("opened before");
-    let (_, attempt) =
-        opened.attempt(square.provider_dialect, 1, Duration::from_secs(NOW)).expect("attempted before");
+    let (_, attempt) = opened
+        .attempt(square.provider_dialect, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("attempted before");
     answer_in(&mut opened, &attempt, square.status(), square.content_type(), chunks)
 }
 
@@ -41,8 +43,9 @@ fn run(square: &Square<'_>) -> Vec<String> {
         Err(reply) => return square.faults_of_refusal(reply.status, &reply.body),
         Ok(opened) => opened,
     };
-    let (sent, attempt) =
-        opened.attempt(square.provider_dialect, 1, Duration::from_secs(NOW)).expect("can be asked");
+    let (sent, attempt) = opened
+        .attempt(square.provider_dialect, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
     drop(attempt);
     let path = sent.headers.iter().find(|(name, _)| name == ":path").map(|(_, value)| value.as_str());
     let remarks = opened.remarks();

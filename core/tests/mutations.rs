@@ -6,6 +6,7 @@ mod support;
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use sluice_core::shared::LocalMemory;
 use support::{Answer, answer, open, plan};
 use test_cases::{Body, mutate};
 
@@ -80,7 +81,12 @@ fn no_mutation_of_an_answer_does_harm() {
                 let label = format!("{} at {}, round {round}", case.name, exchange.provider);
                 let mut opened = open(&plan, &case.request).unwrap_or_else(|_| panic!("{label}: refused"));
                 let (_, attempt) = opened
-                    .attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW))
+                    .attempt(
+                        exchange.provider,
+                        1,
+                        &LocalMemory::default(),
+                        std::time::Duration::from_secs(support::NOW),
+                    )
                     .expect(&label);
                 let bytes = mutate::mutate(&response.bytes, &mut random);
                 let body = Body { bytes, stream: response.stream };

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+use sluice_core::shared::{SharedMemory, Version};
 
 /// A host call was refused; the number is the ABI's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,15 +204,36 @@ pub fn record_metric(id: u32, value: u64) -> Result<()> {
     done(unsafe { proxy_record_metric(id, value) })
 }
 
+/// The memory that all virtual machines of this Envoy share.
+#[derive(Debug)]
+pub struct Shared;
+
+impl SharedMemory for Shared {
+    fn get(&self, name: &str) -> Option<(Vec<u8>, Version)> {
+        shared_with_version(name)
+    }
+
+    fn swap(&self, name: &str, version: Version, value: &[u8]) -> bool {
+        // SAFETY: the host reads both within the call.
+        let status = unsafe {
+            proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), version.0)
+        };
+        status == OK
+    }
+}
+
 /// A value of the memory that all virtual machines of this Envoy share; `None` under a name that has none.
 pub fn shared(name: &str) -> Option<Vec<u8>> {
+    shared_with_version(name).map(|(value, _)| value)
+}
+
+fn shared_with_version(name: &str) -> Option<(Vec<u8>, Version)> {
     let mut version = 0;
     // SAFETY: the pointers live through the call.
-    owned(|data, size| unsafe {
+    let value = owned(|data, size| unsafe {
         proxy_get_shared_data(name.as_ptr(), name.len(), data, size, &raw mut version)
-    })
-    .ok()
-    .flatten()
+    });
+    Some((value.ok()??, Version(version)))
 }
 
 /// Sets a value of the memory that all virtual machines of this Envoy share, whatever it was.

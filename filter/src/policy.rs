@@ -10,6 +10,7 @@ use sluice_core::exchange::{self, Exchange, Head, Opening, PROVIDER_HEADER, Repl
 use sluice_core::failure::Failure;
 use sluice_core::identity::{Callers, Failures, KeySource, Origin};
 use sluice_core::policy::Plan;
+use sluice_core::usage::metrics::Ended;
 
 use crate::exchanges::Parked;
 use crate::{host, metrics};
@@ -36,8 +37,8 @@ enum State {
     Reading(Opening),
     /// Providers are at work.
     Serving(Parked),
-    /// The filter has answered itself.
-    Replied,
+    /// The filter has answered itself; for the sake of this limit, if for one's.
+    Replied(Option<String>),
 }
 
 /// What Envoy knows of the one who sends a request: no more of it than the policy reads.
@@ -78,7 +79,7 @@ impl PolicyFilter {
     }
 
     fn reply(&mut self, reply: &Reply) -> Action {
-        self.state = State::Replied;
+        self.state = State::Replied(reply.limit.clone());
         self.status = reply.status;
         let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
         if let Err(host::Refused(status)) = host::reply(reply.status, headers, &reply.body) {
@@ -121,7 +122,7 @@ impl PolicyFilter {
         };
         let served = body.and_then(|body| {
             let taken = body.as_ref().map(|_| size);
-            let exchange = opening.read(body)?;
+            let exchange = opening.read(body, &host::Shared)?;
             Self::route(exchange, taken)
                 .map_err(|host::Refused(_)| self.broken("The request can't be routed."))
         });
@@ -151,7 +152,7 @@ impl PolicyFilter {
         match &self.state {
             State::Reading(opening) => opening.client(),
             State::Serving(parked) => parked.exchange.borrow().client(),
-            State::New | State::Replied => ClientDialect::OpenAiChat,
+            State::New | State::Replied(_) => ClientDialect::OpenAiChat,
         }
     }
 
@@ -219,7 +220,7 @@ impl HttpContext for PolicyFilter {
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        if matches!(self.state, State::Replied) {
+        if matches!(self.state, State::Replied(_)) {
             return Action::Continue;
         }
         let response = MapType::HttpResponseHeaders;
@@ -249,12 +250,21 @@ impl HttpContext for PolicyFilter {
     }
 
     fn on_log(&mut self) {
-        let elapsed = host::now().saturating_sub(self.started);
-        let State::Serving(parked) = &self.state else {
-            return metrics::count(None, self.status, elapsed);
+        let now = host::now();
+        let (status, elapsed) = (self.status, now.saturating_sub(self.started));
+        let parked = match &self.state {
+            State::Serving(parked) => parked,
+            State::Replied(limit) => {
+                return metrics::count(Ended { exchange: None, limit: limit.as_deref(), status, elapsed });
+            }
+            State::New | State::Reading(_) => {
+                return metrics::count(Ended { exchange: None, limit: None, status, elapsed });
+            }
         };
-        let exchange = parked.exchange.borrow();
-        metrics::count(Some(&exchange), self.status, elapsed);
+        let mut exchange = parked.exchange.borrow_mut();
+        // Without a status the client has got nothing: it has gone.
+        exchange.close(&host::Shared, now, status == 0);
+        metrics::count(Ended { exchange: Some(&exchange), limit: None, status, elapsed });
         for (name, value) in exchange.log_fields() {
             let _ = host::set_property(name, &value);
         }

@@ -64,7 +64,7 @@ impl ProviderFilter {
         })?;
         let (provider, occurrence) = target_of_endpoint()
             .ok_or_else(|| Failure::operator("The endpoint's metadata does not name its provider."))?;
-        let (request, attempt) = exchange.borrow_mut().attempt(&provider, occurrence, host::now())?;
+        let (request, attempt) = exchange.borrow_mut().attempt(&provider, occurrence, &host::Shared, host::now())?;
         host::set_headers(MapType::HttpRequestHeaders, &request.headers)
             .map_err(|host::Refused(_)| Failure::operator("The provider's request can't be written."))?;
         self.request = request.body;
@@ -189,10 +189,12 @@ impl ProviderFilter {
         }
         let content_type = stream.content_type().map(|name| ("content-type", name.to_owned()));
         self.release(200, content_type.as_slice(), Length::Unknown)?;
+        if let Some(exchange) = &self.exchange {
+            exchange.borrow_mut().watch(&mut stream, &host::Shared, host::now(), end_of_stream, &mut out);
+        }
         Self::write(unchanged, size, &out)?;
         out.clear();
         self.response = Response::Streaming { stream, out };
-        self.settle();
         Ok(Action::Continue)
     }
 
@@ -205,11 +207,10 @@ impl ProviderFilter {
         if end_of_stream {
             stream.end(out);
         }
-        Self::write(unchanged, size, out)?;
-        if end_of_stream {
-            self.settle();
+        if let Some(exchange) = &self.exchange {
+            exchange.borrow_mut().watch(stream, &host::Shared, host::now(), end_of_stream, out);
         }
-        Ok(())
+        Self::write(unchanged, size, out)
     }
 
     /// Puts the client's bytes in the place of a chunk; where the provider's pass unchanged, behind them.
@@ -218,13 +219,6 @@ impl ProviderFilter {
             true if out.is_empty() => Ok(()),
             true => host::set_buffer(BufferType::HttpResponseBody, size, 0, out),
             false => host::set_buffer(BufferType::HttpResponseBody, 0, size, out),
-        }
-    }
-
-    /// Tells the exchange what its stream has used.
-    fn settle(&self) {
-        if let (Response::Streaming { stream, .. }, Some(exchange)) = (&self.response, &self.exchange) {
-            exchange.borrow_mut().settle(Some(stream.usage()));
         }
     }
 }
@@ -327,12 +321,5 @@ impl HttpContext for ProviderFilter {
             Response::Passing | Response::Streaming { .. } | Response::Replaced => Ok(Action::Continue),
         };
         done.unwrap_or_else(|host::Refused(_)| self.fail("The provider's response can't be read."))
-    }
-}
-
-impl Drop for ProviderFilter {
-    /// A stream that was cut off is settled with what it has told so far.
-    fn drop(&mut self) {
-        self.settle();
     }
 }

@@ -6,6 +6,7 @@ use crate::credential::Unsigned;
 use crate::dialect::{ClientDialect, ProviderDialect, Service};
 use crate::failure::Failure;
 use crate::policy::Target;
+use crate::shared::SharedMemory;
 
 use super::opening::content_type;
 use super::passing;
@@ -31,6 +32,7 @@ impl Exchange {
         &mut self,
         provider: &str,
         occurrence: u32,
+        memory: &dyn SharedMemory,
         now: Duration,
     ) -> Result<(UpstreamRequest, Attempt), Failure> {
         let model = std::sync::Arc::clone(&self.model);
@@ -47,6 +49,7 @@ impl Exchange {
                 "The gateway's clusters do not fit its policy: an endpoint names no target of the request.",
             )
         })?;
+        self.move_to(memory, index, now).map_err(|spent| spent.failure())?;
         let mut prepared = self.prepared_for(index, target)?;
         let more = self.attempts.len() + 1 < self.targets.len();
         self.attempts.push(AttemptRecord { target: index, status: None });

@@ -12,6 +12,14 @@ pub const PROVIDER_HEADER: &str = "x-sluice-provider";
 pub(super) const FAILED_HEADER: &str = "x-sluice-failed";
 /// Which parameters were left out.
 pub(super) const DROPPED_HEADER: &str = "x-sluice-dropped";
+/// What the exchange cost, in US dollars.
+pub(super) const COST_HEADER: &str = "x-sluice-cost-usd";
+/// The limit for whose sake another model serves, and that model's name.
+pub(super) const REROUTED_HEADER: &str = "x-sluice-rerouted";
+/// The limits that had no room and only warn.
+pub(super) const WARNING_HEADER: &str = "x-sluice-limit-warning";
+/// A client's wish that a stream's cost stands in a comment at its end.
+pub(super) const STREAM_COST_HEADER: &str = "x-sluice-stream-cost";
 
 /// Whether a header is ours or Envoy's own: such are taken from nobody but ourselves.
 pub fn is_internal(name: &str) -> bool {
@@ -112,6 +120,11 @@ pub(super) fn for_client(
     headers
 }
 
+/// Whether a header tells how an account's limits stand: a provider's tell of the gateway's account.
+fn is_rate_limit(name: &str) -> bool {
+    name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")
+}
+
 /// Whether a provider's response header reaches the client.
 fn passes_to_client(name: &str, native: bool, is_upgrade: bool, length: Length) -> bool {
     const FROM_EVERYONE: [&str; 6] =
@@ -132,7 +145,7 @@ fn passes_to_client(name: &str, native: bool, is_upgrade: bool, length: Length) 
     match native {
         // What turns the connection into a WebSocket is for the client too.
         true if is_upgrade && matches!(name, "connection" | "upgrade") => true,
-        true => !is_internal(name) && !name.starts_with("x-ratelimit-") && !FROM_NOBODY.contains(&name),
+        true => !is_internal(name) && !is_rate_limit(name) && !FROM_NOBODY.contains(&name),
         false => FROM_EVERYONE.contains(&name) || (is_framing && length == Length::Unchanged),
     }
 }

@@ -10,9 +10,11 @@ use crate::failure::{Blame, Failure, Kind};
 use crate::identity::{Caller, Credentials, Origin};
 use crate::policy::{Model, Plan, Target};
 use crate::route;
+use crate::shared::SharedMemory;
+use crate::task::{Task, TaskKind};
 
-use super::prepare::{self, Prepared};
-use super::{Exchange, Reply, headers, passing, too_large};
+use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
+use super::{Exchange, Reply, headers, passing, prepare, too_large};
 
 /// A request's headers, and what else is known of it before its body.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,8 @@ pub struct Opening {
     caller: Option<Arc<Caller>>,
     asking: Asking,
     passing: Vec<(String, String)>,
+    /// Whether the client wants a stream's cost told at its end.
+    tells_cost: bool,
 }
 
 impl<'a> Head<'a> {
@@ -84,7 +88,8 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         Service::Task(_) | Service::Models(_) => headers::passes_to_provider,
     };
     let passing = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
-    Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing })
+    let tells_cost = head.get(headers::STREAM_COST_HEADER).is_some_and(|wish| wish == "true");
+    Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing, tells_cost })
 }
 
 fn nothing_there(head: Head<'_>) -> Failure {
@@ -107,70 +112,132 @@ impl Opening {
         }
     }
 
-    /// Finds the model and a target that can serve the request; `body` is there when it is [needed](Self::needs_body). A
-    /// reply ends the exchange at once.
-    pub fn read(self, body: Option<Vec<u8>>) -> Result<Exchange, Reply> {
-        let client = self.client();
-        self.decide(body.map(Arc::new)).map_err(|failure| Reply::failure(client, &failure))
+    /// Finds the model and a target that can serve the request, and takes of the limits what it may need; `body` is there when
+    /// it is [needed](Self::needs_body). A reply ends the exchange at once.
+    pub fn read(self, body: Option<Vec<u8>>, memory: &dyn SharedMemory) -> Result<Exchange, Reply> {
+        let (client, now) = (self.client(), self.asking.now());
+        self.decide(body.map(Arc::new), memory).map_err(|denied| match denied {
+            Denied::Failure(failure) => Reply::failure(client, &failure),
+            Denied::Spent(spent) => Reply::spent(client, &spent, now),
+        })
     }
 
-    fn decide(self, body: Option<Arc<Vec<u8>>>) -> Result<Exchange, Failure> {
+    fn decide(self, body: Option<Arc<Vec<u8>>>, memory: &dyn SharedMemory) -> Result<Exchange, Denied> {
         let max_body_bytes = self.plan.listen.max_body_bytes;
         let size = body.as_ref().map_or(0, |body| body.len());
         if size > max_body_bytes as usize {
-            return Err(too_large(max_body_bytes));
+            return Err(too_large(max_body_bytes).into());
         }
-        let (model, stream, (able, prepared)) = match (&self.service, &body) {
+        let applicant = |needs| Applicant {
+            plan: &self.plan,
+            memory,
+            caller: self.caller.as_deref(),
+            asking: &self.asking,
+            needs,
+        };
+        let (stream, needs, (mut admitted, rerouted)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
-                let (model, allowed) = self.model(task.model())?;
-                let chosen = choose(
-                    &model,
-                    &allowed,
-                    |target| prepare::prepare(call, &model, target, &task, body),
-                    |target| prepare::check(call, &model, target, &task, body),
-                )?;
-                let stream = task.streams();
-                (model, stream, chosen)
+                let needs = self.needs(&task, memory);
+                let maker = Maker {
+                    prepare: &|model, target| prepare::prepare(call, model, target, &task, body),
+                    check: &|model, target| prepare::check(call, model, target, &task, body),
+                };
+                let admitted = self.admit(Some(task.model()), &applicant(needs), &maker)?;
+                (task.streams(), needs, admitted)
             }
             (Service::Passage(passage), body) => {
                 let content_type = content_type(&self.passing);
-                let (model, allowed) = match passing::model_named(passage, content_type, body.as_ref())? {
-                    Some(name) => self.model(&name)?,
-                    None => self.pass_through()?,
+                let name = passing::model_named(passage, content_type, body.as_ref())?;
+                let prepare = |_: &Model, target: &Target| {
+                    passing::prepare(passage, target, content_type, body.as_ref())
                 };
-                let prepare =
-                    |target: &Target| passing::prepare(passage, target, content_type, body.as_ref());
-                let (mut able, prepared) =
-                    choose(&model, &allowed, prepare, |target| prepare(target).map(drop))?;
-                if body.is_none() {
-                    // A body that passes as it comes can be sent once.
-                    able.truncate(1);
-                }
-                (model, false, (able, prepared))
+                let check = |model: &Model, target: &Target| prepare(model, target).map(drop);
+                let maker = Maker { prepare: &prepare, check: &check };
+                // What such a call will use, nobody knows before; limits that are spent refuse it all the same.
+                let needs = Some(Needs { input: 0, output: 0 });
+                (false, needs, self.admit(name.as_deref(), &applicant(needs), &maker)?)
             }
             (Service::Task(_) | Service::Models(_), _) => {
-                return Err(Failure::operator("The request's body was not read."));
+                return Err(Failure::operator("The request's body was not read.").into());
             }
         };
+        if body.is_none() {
+            // A body that passes as it comes can be sent once.
+            admitted.able.truncate(1);
+        }
+        let Admitted { model, able, prepared, reservation } = admitted;
         let (route, targets) = route::serve(&model, &able);
         let targets = targets.to_vec();
+        let first = targets.first().copied();
         Ok(Exchange {
             service: self.service,
             caller: self.caller,
+            asking: self.asking,
             stream,
             size,
             body,
             passing: self.passing,
-            prepared: targets.first().map(|first| (*first, prepared)),
+            prepared: first.map(|first| (first, prepared)),
             targets,
             route,
             attempts: Vec::new(),
             dropped: Vec::new(),
             usage: None,
+            needs,
+            reservation,
+            held_for: first.unwrap_or_default(),
+            held_output: needs.map_or(0, |needs| needs.output),
+            rerouted,
+            tells_cost: self.tells_cost,
+            bill: None,
             plan: self.plan,
             model,
         })
+    }
+
+    /// Admits the call to the model of this name, or to one that a spent limit has it rerouted to; that limit's name then
+    /// stands beside it.
+    fn admit(
+        &self,
+        name: Option<&str>,
+        applicant: &Applicant<'_>,
+        maker: &Maker<'_>,
+    ) -> Result<(Admitted, Option<String>), Denied> {
+        let (model, allowed) = match name {
+            Some(name) => self.model(name)?,
+            None => self.pass_through()?,
+        };
+        let spent = match applicant.admit(model, allowed, maker) {
+            Ok(admitted) => return Ok((admitted, None)),
+            Err(Denied::Spent(spent)) => spent,
+            Err(denied) => return Err(denied),
+        };
+        // What stands against the other models is not what the client has to hear: it has not asked for them.
+        let mut tried = vec![name.unwrap_or_default().to_owned()];
+        let mut next = spent.reroute().map(str::to_owned);
+        while let Some(name) = next.filter(|name| !tried.contains(name)) {
+            let admitted = match self.model(&name) {
+                Ok((model, allowed)) => applicant.admit(model, allowed, maker),
+                Err(failure) => Err(failure.into()),
+            };
+            next = match admitted {
+                Ok(admitted) => return Ok((admitted, Some(spent.name().to_owned()))),
+                Err(Denied::Spent(other)) => other.reroute().map(str::to_owned),
+                Err(Denied::Failure(_)) => None,
+            };
+            tried.push(name);
+        }
+        Err(spent.into())
+    }
+
+    /// What a task is expected to use; `None` for what is free everywhere.
+    fn needs(&self, task: &Task<'_>, memory: &dyn SharedMemory) -> Option<Needs> {
+        match task.kind() {
+            TaskKind::CountTokens => None,
+            _ if self.plan.limits.is_empty() => Some(Needs { input: 0, output: 0 }),
+            _ => Some(Needs::of(task, memory)),
+        }
     }
 
     /// The model of this name, and the positions of those of its targets that the caller may use.
@@ -197,32 +264,6 @@ impl Opening {
         let allowed = allowed.map_err(|denial| denial.failure(""))?;
         Ok((model, allowed))
     }
-}
-
-/// Of the targets that may be used, those that can serve the request, and the request for the first of them.
-///
-/// When none can, the client learns why the first one can't.
-fn choose(
-    model: &Model,
-    allowed: &[usize],
-    prepare: impl Fn(&Target) -> Result<Prepared, Failure>,
-    check: impl Fn(&Target) -> Result<(), Failure>,
-) -> Result<(Vec<usize>, Prepared), Failure> {
-    let mut refusal = None;
-    let mut targets = allowed.iter().filter_map(|position| Some((*position, model.targets.get(*position)?)));
-    while let Some((first, target)) = targets.next() {
-        match prepare(target) {
-            Ok(prepared) => {
-                let others =
-                    targets.filter(|(_, target)| check(target).is_ok()).map(|(position, _)| position);
-                return Ok((std::iter::once(first).chain(others).collect(), prepared));
-            }
-            Err(failure) => {
-                refusal.get_or_insert(failure);
-            }
-        }
-    }
-    Err(refusal.unwrap_or_else(|| Failure::operator("The model has no targets.")))
 }
 
 pub(super) fn unknown_model(client: ClientDialect, name: &str) -> Failure {

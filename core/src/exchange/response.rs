@@ -147,7 +147,7 @@ impl Attempt {
             Ok(None) => None,
             Ok(Some(body)) => {
                 let headers = vec![("content-type", "application/json".to_owned())];
-                Some(Reply { status, headers, body })
+                Some(Reply { status, headers, body, limit: None })
             }
             Err(failure) => {
                 exchange.answered(if status < 400 { failure.status } else { status });

@@ -216,6 +216,22 @@ impl StreamAnswer {
         }
     }
 
+    /// Ends the answer before its time; an end in the client's own dialect is appended to `out`.
+    pub fn cut(&mut self, failure: Failure, out: &mut Vec<u8>) {
+        if self.progress.over {
+            return;
+        }
+        if let Way::Native(passage) = &mut self.way {
+            passage.tail.clear();
+        }
+        self.fail(failure, out);
+    }
+
+    /// Whether the client's stream is made of server-sent events.
+    pub fn has_comments(&self) -> bool {
+        self.content_type().is_none_or(|name| name.starts_with("text/event-stream"))
+    }
+
     /// Ends the answer with this failure.
     fn fail(&mut self, failure: Failure, out: &mut Vec<u8>) {
         self.progress.over = true;

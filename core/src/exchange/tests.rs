@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::identity::Origin;
 use crate::policy;
+use crate::shared::LocalMemory;
 
 const NOW: u64 = 1_700_000_000;
 
@@ -37,7 +38,7 @@ fn open_with(plan: &Arc<Plan>, body: &Value, more: &[(&str, &str)]) -> Result<Ex
     let headers: Vec<_> =
         own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     open(plan, Head { headers: &headers, origin: Origin::default() }, Duration::from_secs(NOW))?
-        .read(Some(body.to_string().into_bytes()))
+        .read(Some(body.to_string().into_bytes()), &LocalMemory::default())
 }
 
 fn hello() -> Value {
@@ -70,7 +71,9 @@ fn each_attempt_carries_its_own_credential_and_nothing_of_another() {
             ("x-goog-api-key", "key-g"),
         ),
     ] {
-        let (request, _) = exchange.attempt(provider, 1, Duration::from_secs(NOW)).expect("can be asked");
+        let (request, _) = exchange
+            .attempt(provider, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+            .expect("can be asked");
         let values = |name: &str| -> Vec<&str> {
             request
                 .headers
@@ -100,8 +103,14 @@ fn a_target_that_can_not_serve_is_left_out() {
     let mut exchange = open_with(&plan, &two, &[]).expect("opens");
     assert_eq!(routing(&exchange, "x-envoy-max-retries"), "1");
     assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-targets/openai,gemini");
-    assert_eq!(exchange.attempt("claude", 1, Duration::from_secs(NOW)).expect_err("is left out").status, 500);
-    assert!(exchange.attempt("gemini", 1, Duration::from_secs(NOW)).is_ok());
+    assert_eq!(
+        exchange
+            .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+            .expect_err("is left out")
+            .status,
+        500
+    );
+    assert!(exchange.attempt("gemini", 1, &LocalMemory::default(), Duration::from_secs(NOW)).is_ok());
 
     let claude_first = super::tests::plan(&json!([everyone()[1], everyone()[2], everyone()[0]]), "refuse");
     let exchange = open_with(&claude_first, &two, &[]).expect("opens");
@@ -118,13 +127,17 @@ fn a_target_that_can_not_serve_is_left_out() {
 fn what_was_left_out_and_who_failed_is_said() {
     let seeded = json!({"model": "chat", "seed": 7, "messages": [{"role": "user", "content": "Hello"}]});
     let mut exchange = open_with(&plan(&everyone(), "drop"), &seeded, &[]).expect("opens");
-    let (_, attempt) = exchange.attempt("openai", 1, Duration::from_secs(NOW)).expect("can be asked");
+    let (_, attempt) = exchange
+        .attempt("openai", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
     assert!(
         exchange.remarks().contains(&("x-sluice-failed", "openai;no-answer".to_owned())),
         "it has not answered yet"
     );
     assert!(matches!(attempt.headers(&mut exchange, 529, "", NOW), Step::Pass(503)), "a retry follows");
-    let (_, attempt) = exchange.attempt("claude", 1, Duration::from_secs(NOW)).expect("can be asked");
+    let (_, attempt) = exchange
+        .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
     assert!(matches!(attempt.headers(&mut exchange, 200, "application/json", NOW), Step::Whole));
     let remarks = exchange.remarks();
     assert!(remarks.contains(&("x-sluice-failed", "openai;529".to_owned())), "{remarks:?}");
@@ -135,12 +148,16 @@ fn what_was_left_out_and_who_failed_is_said() {
 fn the_last_failure_reaches_the_client_in_its_own_dialect() {
     let mut exchange =
         open_with(&plan(&json!([everyone()[0], everyone()[1]]), "refuse"), &hello(), &[]).expect("opens");
-    let (_, first) = exchange.attempt("openai", 1, Duration::from_secs(NOW)).expect("can be asked");
+    let (_, first) = exchange
+        .attempt("openai", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
     assert!(
         matches!(first.headers(&mut exchange, 401, "", NOW), Step::Pass(502)),
         "the next may have a better key"
     );
-    let (_, last) = exchange.attempt("claude", 1, Duration::from_secs(NOW)).expect("can be asked");
+    let (_, last) = exchange
+        .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
     assert!(matches!(last.headers(&mut exchange, 529, "application/json", NOW), Step::Whole));
     let body = br#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
     let reply = last.whole(&mut exchange, 529, body, NOW).expect("is rewritten");
@@ -152,7 +169,9 @@ fn the_last_failure_reaches_the_client_in_its_own_dialect() {
 #[test]
 fn an_endpoint_that_is_no_target_is_the_operators_fault() {
     let mut exchange = open_with(&plan(&json!([everyone()[0]]), "refuse"), &hello(), &[]).expect("opens");
-    let failure = exchange.attempt("gemini", 1, Duration::from_secs(NOW)).expect_err("is no target");
+    let failure = exchange
+        .attempt("gemini", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect_err("is no target");
     assert_eq!((failure.blame, failure.status), (crate::failure::Blame::Operator, 500));
 }
 

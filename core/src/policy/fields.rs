@@ -99,6 +99,34 @@ impl<'n> Field<'n> {
         }
     }
 
+    /// A decimal number with at most so many digits behind its point, as an integer of the last one's unit, within `range`.
+    ///
+    /// A number that a document's reader has made a double of is taken by its shortest form, which is what stood there.
+    pub(super) fn scaled(
+        &self,
+        digits: u32,
+        range: std::ops::RangeInclusive<u64>,
+        faults: &mut Faults,
+    ) -> Option<u64> {
+        let text = match self.node {
+            Node::Integer(value) => value.to_string(),
+            Node::Number(value) => value.to_string(),
+            Node::Text(text) => text.clone(),
+            other => return self.mistyped("a number", other, faults),
+        };
+        let Some(value) = scale(&text, digits) else {
+            let message =
+                format!("has to be a number, not negative, with at most {digits} digits behind its point");
+            faults.add(&self.path, message);
+            return None;
+        };
+        if !range.contains(&value) {
+            faults.add(&self.path, "is too small or too large");
+            return None;
+        }
+        Some(value)
+    }
+
     /// A duration such as `30s` or `1m 30s`, longer than nothing.
     pub(super) fn duration(&self, faults: &mut Faults) -> Option<Duration> {
         match humantime::parse_duration(self.text(faults)?) {
@@ -157,6 +185,17 @@ impl<'n> Field<'n> {
         faults.add(&self.path, format!("expected {expected}, found {}", found.kind()));
         None
     }
+}
+
+/// `12.5` with three digits is 12500.
+fn scale(text: &str, digits: u32) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let missing = usize::try_from(digits).ok()?.checked_sub(fraction.len())?;
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    format!("{whole}{fraction}{}", "0".repeat(missing)).parse().ok()
 }
 
 fn join(path: &str, name: &str) -> String {

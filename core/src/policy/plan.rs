@@ -15,6 +15,8 @@ use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
 use crate::dialect::{ClientDialect, Preset, ProviderDialect};
 use crate::identity::{Caller, Callers};
+use crate::limit::Limits;
+use crate::usage::Usage;
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct Plan {
     pub listen: Listen,
     pub callers: Callers,
     pub access: Rules,
+    pub limits: Limits,
     providers: HashMap<String, Arc<Provider>>,
     models: HashMap<String, Arc<Model>>,
     /// Who serves the calls that name no model: a model without a name, of one target.
@@ -153,6 +156,16 @@ impl Target {
         }
     }
 
+    /// What a usage costs here, in nano-dollars; `None` where nobody knows the price.
+    pub fn cost(&self, _usage: &Usage) -> Option<u64> {
+        None
+    }
+
+    /// Whether nobody knows the price.
+    pub fn is_unpriced(&self) -> bool {
+        false
+    }
+
     /// The cluster that Envoy sends this target's attempts to.
     pub fn cluster(&self) -> String {
         format!("sluice-provider-{}", self.name())
@@ -240,8 +253,18 @@ pub(super) fn compile(
             timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
         }))
     });
-    let headers = access.headers().map(str::to_owned).collect();
-    Some(Plan { listen: document.listen.clone(), callers, access, providers, models, pass_through, headers })
+    let limits = Limits::new(&document.limits, models.keys().map(String::as_str), false);
+    let headers = access.headers().chain(limits.headers()).map(str::to_owned).collect();
+    Some(Plan {
+        listen: document.listen.clone(),
+        callers,
+        access,
+        limits,
+        providers,
+        models,
+        pass_through,
+        headers,
+    })
 }
 
 /// The credential's secrets come from the environment; what is missing or can't be one is a fault.

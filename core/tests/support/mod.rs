@@ -8,6 +8,7 @@ use serde_json::json;
 use sluice_core::exchange::{self, Attempt, Exchange, Head, Held, Reply, Step};
 use sluice_core::identity::Origin;
 use sluice_core::policy::{self, Plan};
+use sluice_core::shared::LocalMemory;
 use test_cases::Body;
 
 pub const NOW: u64 = 1_700_000_000;
@@ -30,7 +31,7 @@ pub fn open(plan: &Arc<Plan>, body: &[u8]) -> Result<Exchange, Reply> {
         [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
     exchange::open(plan, Head { headers: &headers, origin: Origin::default() }, Duration::from_secs(NOW))?
-        .read(Some(body.to_vec()))
+        .read(Some(body.to_vec()), &LocalMemory::default())
 }
 
 /// What the client gets of one answer.

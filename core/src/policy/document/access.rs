@@ -127,7 +127,11 @@ pub(super) fn read_names(field: &Field<'_>, faults: &mut Faults) -> Vec<String> 
     names
 }
 
-fn read_when(field: &Field<'_>, providers: &HashSet<String>, faults: &mut Faults) -> Option<WhenEntry> {
+pub(super) fn read_when(
+    field: &Field<'_>,
+    providers: &HashSet<String>,
+    faults: &mut Faults,
+) -> Option<WhenEntry> {
     let mut fields = Fields::of(field, faults)?;
     let mut names = |name: &str| fields.optional(name).map(|field| read_names(&field, faults));
     let (users, teams, roles, keys) = (names("users"), names("teams"), names("roles"), names("keys"));

@@ -3,6 +3,7 @@
 mod access;
 mod callers;
 mod jwt;
+mod limits;
 mod listen;
 mod models;
 mod providers;
@@ -13,6 +14,7 @@ use std::collections::HashSet;
 pub use access::{RequireEntry, RuleEntry, WhenEntry};
 pub use callers::{CallersEntry, CertificateEntry, CertificateName, KeyEntry};
 pub use jwt::JwtEntry;
+pub use limits::LimitEntry;
 pub use listen::Listen;
 pub(super) use models::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_IDLE_TIMEOUT};
 pub use models::{ModelEntry, TargetEntry, Unsupported};
@@ -36,12 +38,13 @@ pub struct Document {
     pub callers: CallersEntry,
     /// Empty where whoever is served may use everything.
     pub access: Vec<RuleEntry>,
+    pub limits: Vec<LimitEntry>,
     /// The provider that serves the calls that name no model (files, batches, fine-tuning).
     pub pass_through: Option<String>,
 }
 
 /// Sections that are part of the language and not yet acted on.
-const LATER: [&str; 5] = ["limits", "prices", "redaction", "guards", "audit"];
+const LATER: [&str; 4] = ["prices", "redaction", "guards", "audit"];
 
 impl Document {
     /// Reads as much as can be read, and notes every fault on the way.
@@ -88,6 +91,10 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         .optional("access")
         .map(|field| access::read_access(&field, &named, faults))
         .unwrap_or_default();
+    let limits = fields
+        .optional("limits")
+        .map(|field| limits::read_limits(&field, &named, &models, faults))
+        .unwrap_or_default();
     let pass_through =
         fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
     for name in LATER {
@@ -96,7 +103,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         }
     }
     fields.finish(faults);
-    Some(Document { listen, providers, models, callers, access, pass_through })
+    Some(Document { listen, providers, models, callers, access, limits, pass_through })
 }
 
 fn read_pass_through(field: &Field<'_>, providers: &[ProviderEntry], faults: &mut Faults) -> Option<String> {
