@@ -135,7 +135,7 @@ fn all_faults_are_told_at_once_with_their_paths() {
             {"allow": "*", "when": {"time": {"from": "8:00", "to": "25:00", "days": ["mon", "sunday"], "offset": "CET"}}},
             {"allow": "*", "when": {"time": {"from": "08:00", "to": "08:00"}}},
         ],
-        "limits": [{"name": "n"}],
+        "audit": {"sink": "x"},
         "guards": [],
         "colour": "red",
     });
@@ -187,7 +187,7 @@ fn all_faults_are_told_at_once_with_their_paths() {
         "access[6].when.time.offset: `CET` is not a fixed distance from UTC such as \"+02:00\"",
         "access[7].when.time: ends when it begins, so nothing can match it",
         "callers.keys[0].sha256: has to be the SHA-256 of the key, 64 hexadecimal digits",
-        "limits: is not yet supported by this version",
+        "audit: is not yet supported by this version",
         "colour: is not a field of the policy document",
         "providers.unset.credential.env: the environment variable NOT_SET is not set",
     ];
@@ -240,5 +240,77 @@ mod properties {
             bytes[at] = byte;
             let _ = load(&bytes, &environment);
         }
+    }
+}
+
+#[test]
+fn faults_of_limits_are_told() {
+    let limit = |more: &str| {
+        let base = json!({"name": "l", "unit": "tokens", "per": "day", "limit": 5});
+        let mut limit = base.as_object().expect("is one").clone();
+        limit.extend(serde_json::from_str::<serde_json::Map<_, _>>(more).expect("is an object"));
+        limit.retain(|_, value| !value.is_null());
+        let mut document: serde_json::Value =
+            serde_json::to_value(serde_saphyr::from_str::<serde_json::Value>(GOOD).expect("is a document"))
+                .expect("is one");
+        document["limits"] = json!([limit]);
+        match load(document.to_string().as_bytes(), &environment) {
+            Ok(_) => String::new(),
+            Err(faults) => faults.to_string(),
+        }
+    };
+    for (more, expected) in [
+        (r#"{}"#, ""),
+        (
+            r#"{"unit": "usd", "limit": 25.5, "by": ["team", "header:X-Tenant"], "timezone": "Europe/Berlin"}"#,
+            "",
+        ),
+        (r#"{"unit": "concurrent", "per": null, "limit": 5}"#, ""),
+        (r#"{"per": "minute", "burst": 2, "alert_at": [0.5, 1], "action": "warn"}"#, ""),
+        (r#"{"name": null}"#, "limits[0].name: is missing"),
+        (
+            r#"{"name": "a b"}"#,
+            "limits[0].name: a limit's name has 1 to 64 letters, digits, `-`, `_` and `.`",
+        ),
+        (
+            r#"{"unit": "token"}"#,
+            "limits[0].unit: is `token`, but has to be one of `requests`, `tokens`, `input_tokens`, `output_tokens`, `usd`, `concurrent`",
+        ),
+        (r#"{"per": null}"#, "limits[0].per: is missing"),
+        (r#"{"unit": "concurrent"}"#, "limits[0].per: has no meaning for calls at a time; leave it out"),
+        (r#"{"limit": -1}"#, "limits[0].limit: has to lie between 0 and 9007199254740992"),
+        (r#"{"limit": 1.5}"#, "limits[0].limit: expected an integer, found a number"),
+        (r#"{"burst": 2}"#, "limits[0].burst: has a meaning for limits per second or minute only"),
+        (
+            r#"{"per": "minute", "timezone": "Europe/Berlin"}"#,
+            "limits[0].timezone: has a meaning for the windows of a calendar only: per hour, day or month",
+        ),
+        (
+            r#"{"timezone": "Europe/Nowhere"}"#,
+            "limits[0].timezone: is no zone of the IANA database such as `Europe/Berlin`, nor an offset such as `+05:30`",
+        ),
+        (r#"{"by": ["team", "team"]}"#, "limits[0].by[1]: `team` stands there twice"),
+        (
+            r#"{"by": ["tenant"]}"#,
+            "limits[0].by[0]: is `tenant`, but has to be one of `user`, `team`, `key`, `role`, `model`, `provider`, `header:<name>`",
+        ),
+        (r#"{"by": ["header:authorization"]}"#, "limits[0].by[0]: is a header that no rule may ask for"),
+        (r#"{"action": {"reroute": "nobody"}}"#, "limits[0].action.reroute: there is no model `nobody`"),
+        (r#"{"action": "stop"}"#, "limits[0].action: is `stop`, but has to be one of `refuse`, `warn`"),
+        (
+            r#"{"alert_at": [0.5, "x"]}"#,
+            "limits[0].alert_at[1]: has to be a number, not negative, with at most 3 digits behind its point",
+        ),
+        (
+            r#"{"unit": "requests", "enforce": "mid_stream"}"#,
+            "limits[0].enforce: a stream does not outgrow a limit of this unit",
+        ),
+        (
+            r#"{"when": {"teams": []}}"#,
+            "limits[0].when.teams: is empty, so nothing can match it; leave it out where it must not matter",
+        ),
+        (r#"{"colour": 1}"#, "limits[0].colour: is not a field of the policy document"),
+    ] {
+        assert_eq!(limit(more), expected, "{more}");
     }
 }

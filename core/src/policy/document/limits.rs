@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::access::{read_names, read_when};
+use super::access::{header_name, read_names, read_when};
 use crate::limit::window::{Period, Zone};
 use crate::limit::{Action, By, Unit};
 use crate::policy::fields::{Field, Fields};
@@ -152,8 +152,12 @@ fn read_by(field: &Field<'_>, faults: &mut Faults) -> Vec<By> {
             "role" => By::Role,
             "model" => By::Model,
             "provider" => By::Provider,
-            _ => match text.strip_prefix("header:").filter(|name| !name.is_empty()) {
-                Some(name) => By::Header(name.to_ascii_lowercase()),
+            _ => match text.strip_prefix("header:").map(header_name) {
+                Some(Ok(name)) => By::Header(name),
+                Some(Err(message)) => {
+                    faults.add(&item.path, message);
+                    continue;
+                }
                 None => {
                     let known = words.map(|word| format!("`{word}`")).join(", ");
                     faults.add(
