@@ -18,6 +18,7 @@ pub(super) fn access_log() -> Tree {
         "failed": state("failed"),
         "input_tokens": state("input_tokens"),
         "output_tokens": state("output_tokens"),
+        "cost_usd": state("cost_usd"),
         "status": "%RESPONSE_CODE%",
         "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
         "upstream": "%UPSTREAM_HOST%",

@@ -6,6 +6,7 @@
 mod counter;
 pub mod headers;
 mod ledger;
+pub mod report;
 mod reservation;
 mod subject;
 #[cfg(test)]
@@ -177,6 +178,21 @@ impl Limit {
 }
 
 impl Unit {
+    /// Every unit by the policy's word for it.
+    pub const WORDS: [(&str, Self); 6] = [
+        ("requests", Self::Requests),
+        ("tokens", Self::Tokens),
+        ("input_tokens", Self::InputTokens),
+        ("output_tokens", Self::OutputTokens),
+        ("usd", Self::Usd),
+        ("concurrent", Self::Concurrent),
+    ];
+
+    /// The policy's word.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, unit)| *unit == self).map_or("", |(word, _)| word)
+    }
+
     /// An amount in words.
     fn amount(self, amount: u64) -> String {
         match self {

@@ -32,15 +32,6 @@ pub struct LimitEntry {
     pub zone: Zone,
 }
 
-const UNITS: [(&str, Unit); 6] = [
-    ("requests", Unit::Requests),
-    ("tokens", Unit::Tokens),
-    ("input_tokens", Unit::InputTokens),
-    ("output_tokens", Unit::OutputTokens),
-    ("usd", Unit::Usd),
-    ("concurrent", Unit::Concurrent),
-];
-
 /// The most of any unit: far from where sums could overflow.
 const MOST: u64 = 1 << 53;
 
@@ -70,7 +61,7 @@ fn read_limit(
 ) -> Option<LimitEntry> {
     let mut fields = Fields::of(field, faults)?;
     let name = fields.required("name", faults).and_then(|field| read_name(&field, faults));
-    let unit = fields.required("unit", faults).and_then(|field| field.word(&UNITS, faults));
+    let unit = fields.required("unit", faults).and_then(|field| field.word(&Unit::WORDS, faults));
     let per = fields.optional("per").map(|field| (field.word(&Period::WORDS, faults), field.path));
     let amount = |field: &Field<'_>, faults: &mut Faults| match unit? {
         Unit::Usd => field.scaled(9, 0..=MOST, faults),
