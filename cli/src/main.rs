@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use sluice_cli::{check, envoy, files, keys, render, run};
+use sluice_cli::{check, envoy, files, keys, limits, render, run};
 use sluice_core::identity::bundle;
 use sluice_core::policy::Document;
 
@@ -67,6 +67,12 @@ enum Action {
     Keys {
         #[command(subcommand)]
         command: KeysAction,
+    },
+    /// Prints the live counters of limits: what is used, what calls under way hold, and when it is free again.
+    Limits {
+        /// Envoy's admin interface.
+        #[arg(long, default_value = "http://127.0.0.1:9901")]
+        admin: String,
     },
     /// Prints the path of the Envoy that `run` uses, after fetching one if there is none.
     Envoy,
@@ -140,6 +146,10 @@ fn main() -> ExitCode {
             run_document(&file, needed, &envoy)
         }
         Action::Keys { command } => work_on_keys(command),
+        Action::Limits { admin } => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            limits::fetch(&admin, now).and_then(|table| say(&table))
+        }
         Action::Envoy => envoy::find_or_fetch(&note).and_then(|envoy| say(&envoy.program.display())),
     };
     result.unwrap_or_else(|message| {

@@ -41,6 +41,7 @@ fn no_mutation_of_a_request_does_harm() {
                     Ok(mut opened) => match opened.attempt(
                         exchange.provider,
                         1,
+                        &LocalMemory::default(),
                         std::time::Duration::from_secs(support::NOW),
                     ) {
                         Ok((request, _)) => {
@@ -84,6 +85,7 @@ fn no_mutation_of_an_answer_does_harm() {
                     .attempt(
                         exchange.provider,
                         1,
+                        &LocalMemory::default(),
                         &LocalMemory::default(),
                         std::time::Duration::from_secs(support::NOW),
                     )

@@ -6,6 +6,7 @@ use crate::credential::{Authentication, Secret};
 use crate::failure::Failure;
 use crate::policy::Provider;
 use crate::task::{Outcome, Task, TaskKind};
+use crate::usage::ServiceTier;
 
 /// The wire format that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -178,6 +179,15 @@ impl ProviderDialect {
 }
 
 impl ProviderStream {
+    /// How the provider has said so far that it serves the request, where it doesn't say that with the usage.
+    pub fn tier(&self) -> ServiceTier {
+        match self {
+            Self::OpenAi(reader) => reader.tier(),
+            Self::Responses(reader) => reader.tier(),
+            _ => ServiceTier::Standard,
+        }
+    }
+
     /// Takes one event: its name (empty when it has none) and its data. The events of a stream of Amazon's are named by
     /// their `:event-type`, or by `exception:` and their `:exception-type`.
     ///

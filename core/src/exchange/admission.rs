@@ -164,7 +164,7 @@ impl Applicant<'_> {
 
     fn affords(&self, model: &Model, target: &Target) -> Result<(), Denied> {
         let (call, place) = (self.call(model), Place::of(target));
-        if self.needs.is_some() && target.is_unpriced() && self.limits().counts_money(call, place) {
+        if self.needs.is_some() && target.price.is_none() && self.limits().counts_money(call, place) {
             return Err(unpriced(&model.name).into());
         }
         if self.limits().are_of_targets() {

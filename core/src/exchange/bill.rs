@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::dialect::Service;
 use crate::limit::{Amounts, Settled, Spent};
 use crate::policy::Target;
-use crate::price::NanoUsd;
+use crate::price::{NanoUsd, Origin};
 use crate::shared::SharedMemory;
 use crate::usage::{Usage, estimate};
 
@@ -64,7 +64,9 @@ impl Exchange {
 
     /// Whether something was used that nobody knows the price of.
     pub fn is_unpriced(&self) -> bool {
-        self.usage.is_some() && self.target().is_some_and(Target::is_unpriced)
+        let is_known =
+            |target: &Target| target.price.as_ref().is_some_and(|price| price.origin() != Origin::Assumed);
+        self.usage.is_some() && self.target().is_some_and(|target| !is_known(target))
     }
 
     /// How the exchange ended; `None` while it hasn't.

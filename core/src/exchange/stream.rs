@@ -131,6 +131,7 @@ impl StreamAnswer {
             None => Usage {
                 input: estimate::tokens(self.size),
                 output: produced,
+                tier: self.reader.tier(),
                 estimated: true,
                 ..Usage::default()
             },
@@ -388,6 +389,16 @@ mod tests {
         }
         stream.end(&mut client);
         (String::from_utf8(client).expect("is text"), stream.progress.held)
+    }
+
+    #[test]
+    fn an_estimate_keeps_the_tier_that_was_told() {
+        let mut stream = stream();
+        let begun = GOOD.replacen('{', r#"{"service_tier":"priority","#, 1);
+        assert!(stream.push(begun.as_bytes(), &mut Vec::new()));
+        let usage = stream.usage();
+        assert!(usage.estimated && usage.output > 0, "{usage:?}");
+        assert_eq!(usage.tier, crate::usage::ServiceTier::Priority);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod counter;
 pub mod headers;
 mod ledger;
+pub mod report;
 mod reservation;
 mod subject;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::time::Duration;
 use crate::access::{Asking, Index, Patterns, Place, When};
 use crate::identity::Caller;
 use crate::policy::LimitEntry;
+use crate::price::NanoUsd;
 use window::Period;
 
 /// What a limit counts.
@@ -177,6 +179,21 @@ impl Limit {
 }
 
 impl Unit {
+    /// Every unit by the policy's word for it.
+    pub const WORDS: [(&str, Self); 6] = [
+        ("requests", Self::Requests),
+        ("tokens", Self::Tokens),
+        ("input_tokens", Self::InputTokens),
+        ("output_tokens", Self::OutputTokens),
+        ("usd", Self::Usd),
+        ("concurrent", Self::Concurrent),
+    ];
+
+    /// The policy's word.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, unit)| *unit == self).map_or("", |(word, _)| word)
+    }
+
     /// An amount in words.
     fn amount(self, amount: u64) -> String {
         match self {
@@ -184,14 +201,8 @@ impl Unit {
             Self::Tokens => format!("{amount} tokens"),
             Self::InputTokens => format!("{amount} input tokens"),
             Self::OutputTokens => format!("{amount} output tokens"),
-            Self::Usd => format!("{} USD", usd(amount)),
+            Self::Usd => format!("{} USD", NanoUsd(amount)),
             Self::Concurrent => format!("{amount} calls"),
         }
     }
-}
-
-/// Nano-dollars as a decimal number of dollars.
-fn usd(nano_usd: u64) -> String {
-    let text = format!("{}.{:09}", nano_usd / 1_000_000_000, nano_usd % 1_000_000_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

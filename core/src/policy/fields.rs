@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Faults;
 use super::node::Node;
+use crate::price::parse_decimal;
 
 /// The fields of one map, taken by name; those that nobody took are unknown.
 pub(super) struct Fields<'n> {
@@ -99,32 +100,22 @@ impl<'n> Field<'n> {
         }
     }
 
-    /// A decimal number with at most so many digits behind its point, as an integer of the last one's unit, within `range`.
-    ///
-    /// A number that a document's reader has made a double of is taken by its shortest form, which is what stood there.
-    pub(super) fn scaled(
-        &self,
-        digits: u32,
-        range: std::ops::RangeInclusive<u64>,
-        faults: &mut Faults,
-    ) -> Option<u64> {
-        let text = match self.node {
-            Node::Integer(value) => value.to_string(),
-            Node::Number(value) => value.to_string(),
-            Node::Text(text) => text.clone(),
-            other => return self.mistyped("a number", other, faults),
+    /// A decimal number that is not negative, in billionths.
+    pub(super) fn decimal(&self, faults: &mut Faults) -> Option<u64> {
+        let decimal = match self.node {
+            Node::Integer(value) => parse_decimal(&value.to_string()),
+            // The shortest decimal that is this double: the one that was written, as it has 15 digits at most.
+            Node::Number(value) => parse_decimal(&value.to_string()),
+            Node::Text(text) => parse_decimal(text),
+            _ => None,
         };
-        let Some(value) = scale(&text, digits) else {
-            let message =
-                format!("has to be a number, not negative, with at most {digits} digits behind its point");
-            faults.add(&self.path, message);
-            return None;
-        };
-        if !range.contains(&value) {
-            faults.add(&self.path, "is too small or too large");
-            return None;
+        if decimal.is_none() {
+            faults.add(
+                &self.path,
+                "has to be a decimal such as 0.075: not negative, with at most nine digits on each side of the point and 15 in all",
+            );
         }
-        Some(value)
+        decimal
     }
 
     /// A duration such as `30s` or `1m 30s`, longer than nothing.
@@ -185,17 +176,6 @@ impl<'n> Field<'n> {
         faults.add(&self.path, format!("expected {expected}, found {}", found.kind()));
         None
     }
-}
-
-/// `12.5` with three digits is 12500.
-fn scale(text: &str, digits: u32) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let missing = usize::try_from(digits).ok()?.checked_sub(fraction.len())?;
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
-        return None;
-    }
-    format!("{whole}{fraction}{}", "0".repeat(missing)).parse().ok()
 }
 
 fn join(path: &str, name: &str) -> String {

@@ -16,6 +16,7 @@ use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
 use crate::dialect::{ClientDialect, Preset, ProviderDialect};
 use crate::identity::{Caller, Callers};
 use crate::limit::Limits;
+use crate::price::{Price, Pricing};
 use crate::usage::Usage;
 
 /// A compiled policy.
@@ -83,6 +84,8 @@ pub struct Target {
     pub occurrence: u32,
     /// The provider's own name of the model.
     pub model: String,
+    /// What a usage costs here; `None` where nobody knows, and the policy has nothing in its place.
+    pub price: Option<Arc<Price>>,
 }
 
 /// How long a model's attempts may take.
@@ -157,13 +160,8 @@ impl Target {
     }
 
     /// What a usage costs here, in nano-dollars; `None` where nobody knows the price.
-    pub fn cost(&self, _usage: &Usage) -> Option<u64> {
-        None
-    }
-
-    /// Whether nobody knows the price.
-    pub fn is_unpriced(&self) -> bool {
-        false
+    pub fn cost(&self, usage: &Usage) -> Option<u64> {
+        self.price.as_ref().map(|price| price.cost(usage, usage.tier).0)
     }
 
     /// The cluster that Envoy sends this target's attempts to.
@@ -236,10 +234,11 @@ pub(super) fn compile(
         };
         providers.insert(entry.name.clone(), Arc::new(provider));
     }
+    let mut pricing = Pricing::of(document);
     let models: HashMap<String, Arc<Model>> = document
         .models
         .iter()
-        .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers)?))))
+        .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers, &mut pricing)?))))
         .collect::<Option<_>>()?;
     let callers = Callers::new(&document.callers, &document.access);
     let access = Rules::new(&document.access, models.keys().map(String::as_str));
@@ -247,7 +246,7 @@ pub(super) fn compile(
         let provider = Arc::clone(providers.get(name)?);
         Some(Arc::new(Model {
             name: String::new(),
-            targets: vec![Target { provider, occurrence: 1, model: String::new() }],
+            targets: vec![Target { provider, occurrence: 1, model: String::new(), price: pricing.assumed() }],
             unsupported: Unsupported::Refuse,
             default_max_tokens: None,
             timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
@@ -323,7 +322,11 @@ fn authenticate(
     }
 }
 
-fn resolve(entry: &ModelEntry, providers: &HashMap<String, Arc<Provider>>) -> Option<Model> {
+fn resolve(
+    entry: &ModelEntry,
+    providers: &HashMap<String, Arc<Provider>>,
+    pricing: &mut Pricing<'_>,
+) -> Option<Model> {
     let mut occurrences: HashMap<&str, u32> = HashMap::new();
     let mut targets = Vec::with_capacity(entry.targets.len());
     for target in &entry.targets {
@@ -334,6 +337,7 @@ fn resolve(entry: &ModelEntry, providers: &HashMap<String, Arc<Provider>>) -> Op
             provider: Arc::clone(provider),
             occurrence: *occurrence,
             model: target.model.clone(),
+            price: pricing.price((&**provider).into(), &target.model, &entry.name),
         });
     }
     Some(Model {

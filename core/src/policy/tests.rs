@@ -299,7 +299,7 @@ fn faults_of_limits_are_told() {
         (r#"{"action": "stop"}"#, "limits[0].action: is `stop`, but has to be one of `refuse`, `warn`"),
         (
             r#"{"alert_at": [0.5, "x"]}"#,
-            "limits[0].alert_at[1]: has to be a number, not negative, with at most 3 digits behind its point",
+            "limits[0].alert_at[1]: has to be a decimal such as 0.075: not negative, with at most nine digits on each side of the point and 15 in all",
         ),
         (
             r#"{"unit": "requests", "enforce": "mid_stream"}"#,

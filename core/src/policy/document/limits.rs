@@ -32,15 +32,6 @@ pub struct LimitEntry {
     pub zone: Zone,
 }
 
-const UNITS: [(&str, Unit); 6] = [
-    ("requests", Unit::Requests),
-    ("tokens", Unit::Tokens),
-    ("input_tokens", Unit::InputTokens),
-    ("output_tokens", Unit::OutputTokens),
-    ("usd", Unit::Usd),
-    ("concurrent", Unit::Concurrent),
-];
-
 /// The most of any unit: far from where sums could overflow.
 const MOST: u64 = 1 << 53;
 
@@ -70,10 +61,10 @@ fn read_limit(
 ) -> Option<LimitEntry> {
     let mut fields = Fields::of(field, faults)?;
     let name = fields.required("name", faults).and_then(|field| read_name(&field, faults));
-    let unit = fields.required("unit", faults).and_then(|field| field.word(&UNITS, faults));
+    let unit = fields.required("unit", faults).and_then(|field| field.word(&Unit::WORDS, faults));
     let per = fields.optional("per").map(|field| (field.word(&Period::WORDS, faults), field.path));
     let amount = |field: &Field<'_>, faults: &mut Faults| match unit? {
-        Unit::Usd => field.scaled(9, 0..=MOST, faults),
+        Unit::Usd => field.decimal(faults),
         _ => field.integer(0..=MOST, faults),
     };
     let limit = fields.required("limit", faults).and_then(|field| amount(&field, faults));
@@ -200,8 +191,11 @@ fn read_action(field: &Field<'_>, models: &[super::ModelEntry], faults: &mut Fau
 fn read_shares(field: &Field<'_>, faults: &mut Faults) -> Vec<u16> {
     let mut shares: Vec<u16> = Vec::new();
     for item in field.list(faults).unwrap_or_default() {
-        let share = item.scaled(3, 1..=10_000, faults).and_then(|share| u16::try_from(share).ok());
-        shares.extend(share);
+        let Some(share) = item.decimal(faults) else { continue };
+        match u16::try_from(share / 1_000_000) {
+            Ok(thousandths @ 1..=10_000) if share % 1_000_000 == 0 => shares.push(thousandths),
+            _ => faults.add(&item.path, "is a share such as 0.8, between 0.001 and 10, in whole thousandths"),
+        }
     }
     shares.sort_unstable();
     shares.dedup();

@@ -6,6 +6,7 @@ mod jwt;
 mod limits;
 mod listen;
 mod models;
+mod prices;
 mod providers;
 mod source;
 
@@ -18,6 +19,7 @@ pub use limits::LimitEntry;
 pub use listen::Listen;
 pub(super) use models::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_IDLE_TIMEOUT};
 pub use models::{ModelEntry, TargetEntry, Unsupported};
+pub use prices::{PriceEntry, UnknownPrice};
 pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
 pub use providers::{Credential, ProviderEntry};
 pub use source::{SourceEntry, SourcePlace};
@@ -39,12 +41,16 @@ pub struct Document {
     /// Empty where whoever is served may use everything.
     pub access: Vec<RuleEntry>,
     pub limits: Vec<LimitEntry>,
+    /// What models cost, over the built-in rate card.
+    pub prices: Vec<PriceEntry>,
+    /// As `Refuse` where it is not said.
+    pub unknown_price: Option<UnknownPrice>,
     /// The provider that serves the calls that name no model (files, batches, fine-tuning).
     pub pass_through: Option<String>,
 }
 
 /// Sections that are part of the language and not yet acted on.
-const LATER: [&str; 4] = ["prices", "redaction", "guards", "audit"];
+const LATER: [&str; 3] = ["redaction", "guards", "audit"];
 
 impl Document {
     /// Reads as much as can be read, and notes every fault on the way.
@@ -95,6 +101,9 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         .optional("limits")
         .map(|field| limits::read_limits(&field, &named, &models, faults))
         .unwrap_or_default();
+    let prices = fields.optional("prices").map(|field| prices::read_prices(&field, faults));
+    let unknown_price =
+        fields.optional("unknown_price").and_then(|field| prices::read_unknown_price(&field, faults));
     let pass_through =
         fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
     for name in LATER {
@@ -103,7 +112,11 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         }
     }
     fields.finish(faults);
-    Some(Document { listen, providers, models, callers, access, limits, pass_through })
+    let prices = prices.unwrap_or_default();
+    let document =
+        Document { listen, providers, models, callers, access, limits, prices, unknown_price, pass_through };
+    crate::price::check_like(&document, faults);
+    Some(document)
 }
 
 fn read_pass_through(field: &Field<'_>, providers: &[ProviderEntry], faults: &mut Faults) -> Option<String> {

@@ -20,7 +20,7 @@ mod wire;
 pub use stream::ChunkReader;
 
 pub(in crate::dialect::openai) use messages::short_call_id;
-pub(in crate::dialect) use usage::WireUsage;
+pub(in crate::dialect) use usage::{WireUsage, read_tier};
 
 use super::super::{Encoded, Lacks, ProviderDialect, Wanted};
 use crate::failure::Failure;
