@@ -12,6 +12,8 @@ pub const PROVIDER_HEADER: &str = "x-sluice-provider";
 pub(super) const FAILED_HEADER: &str = "x-sluice-failed";
 /// Which parameters were left out.
 pub(super) const DROPPED_HEADER: &str = "x-sluice-dropped";
+/// Which parameters were brought into the provider's range.
+pub(super) const CLAMPED_HEADER: &str = "x-sluice-clamped";
 
 /// Whether a header is ours or Envoy's own: such are taken from nobody but ourselves.
 pub fn is_internal(name: &str) -> bool {

@@ -11,7 +11,7 @@ use crate::identity::{Caller, Credentials, Origin};
 use crate::policy::{Model, Plan, Target};
 use crate::route;
 
-use super::prepare::{self, Prepared};
+use super::prepare::{self, Changes, Prepared};
 use super::{Exchange, Reply, headers, passing, too_large};
 
 /// A request's headers, and what else is known of it before its body.
@@ -166,7 +166,7 @@ impl Opening {
             targets,
             route,
             attempts: Vec::new(),
-            dropped: Vec::new(),
+            changes: Changes::default(),
             usage: None,
             plan: self.plan,
             model,

@@ -9,11 +9,11 @@ use http::Uri;
 use super::Faults;
 use super::document::{
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, Credential, DEFAULT_ATTEMPT_TIMEOUT,
-    DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, ProviderEntry, Unsupported,
+    DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, OutOfRange, ProviderEntry, Unsupported,
 };
 use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
-use crate::dialect::{Preset, ProviderDialect};
+use crate::dialect::{Destination, Preset, ProviderDialect};
 use crate::identity::{Caller, Callers};
 
 /// A compiled policy.
@@ -66,6 +66,7 @@ pub struct Model {
     /// In the order in which they are tried; never empty.
     pub targets: Vec<Target>,
     pub unsupported: Unsupported,
+    pub out_of_range: OutOfRange,
     pub default_max_tokens: Option<u32>,
     pub timeouts: Timeouts,
 }
@@ -138,6 +139,12 @@ impl Target {
             // A provider's name has no slash, so this is no other one's first occurrence.
             occurrence => format!("{}/{occurrence}", self.provider.name),
         }
+    }
+
+    /// What decides which calls can be served here, and how.
+    pub fn destination(&self) -> Destination<'_> {
+        let Provider { dialect, preset, ref endpoint, .. } = *self.provider;
+        Destination { dialect, preset, endpoint, model: &self.model }
     }
 
     /// The cluster that Envoy sends this target's attempts to.
@@ -223,6 +230,7 @@ pub(super) fn compile(
             name: String::new(),
             targets: vec![Target { provider, occurrence: 1, model: String::new() }],
             unsupported: Unsupported::Refuse,
+            out_of_range: OutOfRange::Refuse,
             default_max_tokens: None,
             timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
         }))
@@ -303,6 +311,7 @@ fn resolve(entry: &ModelEntry, providers: &HashMap<String, Arc<Provider>>) -> Op
         name: entry.name.clone(),
         targets,
         unsupported: entry.unsupported,
+        out_of_range: entry.out_of_range,
         default_max_tokens: entry.default_max_tokens,
         timeouts: Timeouts { attempt: entry.attempt_timeout, idle: entry.idle_timeout },
     })
