@@ -86,7 +86,6 @@ fn no_mutation_of_an_answer_does_harm() {
                         exchange.provider,
                         1,
                         &LocalMemory::default(),
-                        &LocalMemory::default(),
                         std::time::Duration::from_secs(support::NOW),
                     )
                     .expect(&label);
