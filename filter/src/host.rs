@@ -63,6 +63,7 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
+    fn proxy_close_stream(direction: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -182,6 +183,13 @@ pub fn reply<'h>(status: u16, headers: impl Iterator<Item = (&'h str, &'h str)>,
             NO_GRPC_STATUS,
         )
     })
+}
+
+/// Ends the current stream on both sides, as it is: the client's connection breaks, and the provider's too.
+pub fn close_stream() -> Result<()> {
+    const RESPONSE: u32 = 1;
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_close_stream(RESPONSE) })
 }
 
 /// Defines a metric, or finds the one of this name.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 use sluice_core::dialect::ClientDialect;
-use sluice_core::exchange::{self, Exchange, Head, Opening, PROVIDER_HEADER, Reply};
+use sluice_core::exchange::{self, Head, Opening, PROVIDER_HEADER, Reply};
 use sluice_core::failure::Failure;
 use sluice_core::identity::{Callers, Failures, KeySource, Origin};
 use sluice_core::policy::Plan;
@@ -122,9 +122,14 @@ impl PolicyFilter {
         };
         let served = body.and_then(|body| {
             let taken = body.as_ref().map(|_| size);
-            let exchange = opening.read(body, &host::Shared)?;
-            Self::route(exchange, taken)
-                .map_err(|host::Refused(_)| self.broken("The request can't be routed."))
+            let parked = Parked::new(opening.read(body, &host::Shared)?);
+            match Self::route(&parked, taken) {
+                Ok(()) => Ok(parked),
+                Err(host::Refused(_)) => {
+                    parked.exchange.borrow_mut().close(&host::Shared, host::now(), false);
+                    Err(self.broken("The request can't be routed."))
+                }
+            }
         });
         match served {
             Ok(parked) => {
@@ -137,15 +142,15 @@ impl PolicyFilter {
 
     /// Leaves the exchange to the provider filters. Each makes its own body, so what was `taken` of the client's is not sent
     /// on from here: Envoy has nothing to keep for retries, and no provider can get what was not made for it.
-    fn route(exchange: Exchange, taken: Option<usize>) -> Result<Parked, host::Refused> {
-        for (name, value) in exchange.routing() {
+    fn route(parked: &Parked, taken: Option<usize>) -> Result<(), host::Refused> {
+        for (name, value) in parked.exchange.borrow().routing() {
             host::set_header(MapType::HttpRequestHeaders, name, &value)?;
         }
         if let Some(size) = taken {
             host::remove_header(MapType::HttpRequestHeaders, "content-length")?;
             host::set_buffer(BufferType::HttpRequestBody, 0, size, &[])?;
         }
-        Parked::new(exchange)
+        parked.show()
     }
 
     fn client(&self) -> ClientDialect {

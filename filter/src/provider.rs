@@ -64,7 +64,8 @@ impl ProviderFilter {
         })?;
         let (provider, occurrence) = target_of_endpoint()
             .ok_or_else(|| Failure::operator("The endpoint's metadata does not name its provider."))?;
-        let (request, attempt) = exchange.borrow_mut().attempt(&provider, occurrence, &host::Shared, host::now())?;
+        let (request, attempt) =
+            exchange.borrow_mut().attempt(&provider, occurrence, &host::Shared, host::now())?;
         host::set_headers(MapType::HttpRequestHeaders, &request.headers)
             .map_err(|host::Refused(_)| Failure::operator("The provider's request can't be written."))?;
         self.request = request.body;
@@ -201,6 +202,11 @@ impl ProviderFilter {
     /// Takes one more chunk of a stream that has begun.
     fn take_chunk(&mut self, size: usize, end_of_stream: bool) -> Result<(), host::Refused> {
         let Response::Streaming { stream, out } = &mut self.response else { return Ok(()) };
+        if stream.is_cut() {
+            // The client has got its end with the chunk before; now the provider has to stop too.
+            host::set_buffer(BufferType::HttpResponseBody, 0, size, &[])?;
+            return if end_of_stream { Ok(()) } else { host::close_stream() };
+        }
         let chunk = host::buffer(BufferType::HttpResponseBody, 0, size)?;
         out.clear();
         let unchanged = stream.push(&chunk, out);

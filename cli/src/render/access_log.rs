@@ -19,6 +19,8 @@ pub(super) fn access_log() -> Tree {
         "input_tokens": state("input_tokens"),
         "output_tokens": state("output_tokens"),
         "cost_usd": state("cost_usd"),
+        "cost_nanousd": state("cost_nanousd"),
+        "rerouted": state("rerouted"),
         "status": "%RESPONSE_CODE%",
         "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
         "upstream": "%UPSTREAM_HOST%",

@@ -46,10 +46,13 @@ impl Exchange {
         self.target()?.cost(self.usage.as_ref()?)
     }
 
-    /// The comment that tells what a stream has cost, where the client has asked for it.
-    fn cost_comment(&self) -> Option<String> {
-        let cost = self.tells_cost.then(|| self.cost()).flatten()?;
-        Some(format!(": {}={}\n\n", super::headers::COST_HEADER, NanoUsd(cost)))
+    /// Appends the comment that tells what a stream has cost, where the client has asked for it.
+    fn tell_cost(&self, stream: &StreamAnswer, out: &mut Vec<u8>) {
+        let cost = if self.tells_cost && stream.has_comments() { self.cost() } else { None };
+        if let Some(cost) = cost {
+            let comment = format!(": {}={}\n\n", super::headers::COST_HEADER, NanoUsd(cost));
+            out.extend_from_slice(comment.as_bytes());
+        }
     }
 
     /// By how many hundredths the estimate of the request's tokens was off; `None` where it was not needed, or nobody knows.
@@ -83,12 +86,14 @@ impl Exchange {
     ) {
         let usage = stream.usage();
         self.settle(Some(usage));
-        if !is_end && let Some(spent) = self.overdrawn(memory, &usage, now) {
+        if !is_end
+            && !stream.is_cut()
+            && let Some(spent) = self.overdrawn(memory, &usage, now)
+        {
             stream.cut(spent.failure(), out);
-            return;
         }
-        if is_end && stream.has_comments() {
-            out.extend(self.cost_comment().unwrap_or_default().into_bytes());
+        if is_end || stream.is_cut() {
+            self.tell_cost(stream, out);
         }
     }
 

@@ -230,6 +230,7 @@ impl Exchange {
             ("sluice_output_tokens", usage(|usage| usage.output).map(Cow::Owned)),
             ("sluice_total_tokens", usage(|usage| usage.input.saturating_add(usage.output)).map(Cow::Owned)),
             ("sluice_cost_usd", self.cost().map(|cost| Cow::Owned(NanoUsd(cost).to_string()))),
+            ("sluice_rerouted", self.rerouted.as_deref().map(Cow::Borrowed)),
             ("sluice_cost_nanousd", self.cost().map(|cost| Cow::Owned(cost.to_string()))),
         ];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));

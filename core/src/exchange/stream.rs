@@ -228,6 +228,11 @@ impl StreamAnswer {
         self.fail(failure, out);
     }
 
+    /// Whether the answer was ended here, so that nothing else of the provider's is for the client.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
     /// Whether the client's stream is made of server-sent events.
     pub fn has_comments(&self) -> bool {
         self.content_type().is_none_or(|name| name.starts_with("text/event-stream"))
