@@ -25,7 +25,7 @@ def gateway(mock_vendors):
         for dialect in dialects
     }
     models = {
-        square.model: {"targets": [{"provider": square.provider, "model": square.heard["model"]}]}
+        square.model: {"targets": [{"provider": square.provider, "model": square.heard["model"]}]} | square.policy
         for square in matrix.squares()
     }
     with Gateway(policy(mock_vendors, models, providers=providers), "--concurrency", "1") as gateway:
@@ -58,8 +58,9 @@ def test_a_square_holds(square, gateway, vendors):
     [record] = vendors.records()
     target, upstream = square.upstream()
     assert record["target"] == target
-    dropped = {path for path in answer.headers.get("x-sluice-dropped", "").split(", ") if path}
-    assert dropped == square.dropped
+    for change in ("dropped", "clamped"):
+        named = {path for path in answer.headers.get(f"x-sluice-{change}", "").split(", ") if path}
+        assert named == square.named(change), change
     if square.is_native:
         assert answer.content == body
         return

@@ -49,13 +49,14 @@ fn run(square: &Square<'_>) -> Vec<String> {
     drop(attempt);
     let path = sent.headers.iter().find(|(name, _)| name == ":path").map(|(_, value)| value.as_str());
     let remarks = opened.remarks();
-    let dropped = remarks.iter().find(|(name, _)| *name == "x-sluice-dropped");
+    let remark = |name: &str| remarks.iter().find(|(header, _)| *header == name);
     let body = sent.body.as_deref().expect("has a body");
-    let mut faults = square.faults_of_request(Sent { path, body }, dropped.map(|(_, value)| value.as_str()));
+    let mut faults = square.faults_of_request(Sent { path, body });
+    faults.extend(square.faults_of_changes(|name| remark(name).map(|(_, value)| value.as_str())));
     let response = square.response();
     let whole = play(&plan, square, &[&response.bytes]);
     faults.extend(square.faults_of_answer(whole.status, &whole.body));
-    if square.stream && faults.is_empty() {
+    if square.stream && square.scenario.like.is_none() && faults.is_empty() {
         for cut in 0..=response.bytes.len() {
             let (first, second) = response.bytes.split_at(cut);
             assert_eq!(play(&plan, square, &[first, second]), whole, "{} cut at {cut}", square.label());

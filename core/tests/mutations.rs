@@ -33,7 +33,7 @@ fn no_mutation_of_a_request_does_harm() {
     for case in test_cases::chat() {
         let mut random = fastrand::Rng::with_seed(7);
         for exchange in &case.exchanges {
-            let plan = plan(exchange.provider, &exchange.model, &case.unsupported);
+            let plan = plan(&case, exchange);
             for round in 0..MUTATIONS / case.exchanges.len() {
                 let label = format!("{} at {}, round {round}", case.name, exchange.provider);
                 let body = mutate::mutate(&case.request, &mut random);
@@ -76,7 +76,7 @@ fn no_mutation_of_an_answer_does_harm() {
     for case in test_cases::chat() {
         for exchange in &case.exchanges {
             let Some(response) = &exchange.response else { continue };
-            let plan = plan(exchange.provider, &exchange.model, &case.unsupported);
+            let plan = plan(&case, exchange);
             let mut random = fastrand::Rng::with_seed(11);
             for round in 0..MUTATIONS {
                 let label = format!("{} at {}, round {round}", case.name, exchange.provider);
@@ -85,7 +85,6 @@ fn no_mutation_of_an_answer_does_harm() {
                     .attempt(
                         exchange.provider,
                         1,
-                        &LocalMemory::default(),
                         &LocalMemory::default(),
                         std::time::Duration::from_secs(support::NOW),
                     )

@@ -69,8 +69,13 @@ class Square:
         return next((one["refused"] for one in self.exceptions if "refused" in one), None)
 
     @property
-    def dropped(self) -> set[str]:
-        return {path for one in self.exceptions for path in one.get("dropped", [])}
+    def policy(self) -> dict:
+        """What the policy says of the model besides its target."""
+        return scenarios()[self.scenario].get("policy", {})
+
+    def named(self, change: str) -> set[str]:
+        """What `x-sluice-dropped` or `x-sluice-clamped` names."""
+        return {path for one in self.exceptions for path in one.get(change, [])}
 
     def call(self) -> tuple[str, dict]:
         """The client's path and body."""
@@ -116,7 +121,21 @@ class Square:
 
 @functools.cache
 def scenarios() -> dict[str, dict]:
-    return {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
+    return {path.stem: alike(yaml.safe_load(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def alike(scenario: dict) -> dict:
+    """A scenario that is like another one: the other with what it says itself merged into it."""
+    if "like" not in scenario:
+        return scenario
+    base = yaml.safe_load((FOLDER / f"{scenario['like']}.yaml").read_text())
+    for side in ("clients", "providers"):
+        for dialect, own in scenario[side].items():
+            # Anchors share their objects.
+            scenario[side][dialect] = copy.deepcopy(base[side][dialect])
+            merge(scenario[side][dialect], own)
+    scenario["except"] = base.get("except", []) + scenario.get("except", [])
+    return scenario
 
 
 def squares() -> list[Square]:

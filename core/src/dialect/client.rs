@@ -77,13 +77,7 @@ impl Call {
             return None;
         }
         let plain = |dialect| {
-            Some(Self {
-                dialect,
-                model: None,
-                query: (!query.is_empty()).then(|| query.to_owned()),
-                stream: false,
-                array: false,
-            })
+            Some(Self { query: (!query.is_empty()).then(|| query.to_owned()), ..Self::plain(dialect) })
         };
         match path {
             "/v1/chat/completions" | "/chat/completions" => plain(ClientDialect::OpenAiChat),
@@ -97,9 +91,60 @@ impl Call {
             _ => gemini::client::call(path, query),
         }
     }
+
+    /// A call of which the path says nothing besides.
+    pub(super) fn plain(dialect: ClientDialect) -> Self {
+        Self { dialect, model: None, query: None, stream: false, array: false }
+    }
 }
 
 impl ClientDialect {
+    /// Every dialect that clients may speak.
+    pub const ALL: [Self; 10] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::OpenAiCompletions,
+        Self::OpenAiEmbeddings,
+        Self::Anthropic,
+        Self::AnthropicTokens,
+        Self::Gemini,
+        Self::GeminiTokens,
+        Self::CohereRerank,
+        Self::JinaRerank,
+    ];
+
+    /// The word for it in the policy document.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai_chat_completions",
+            Self::OpenAiResponses => "openai_responses",
+            Self::OpenAiCompletions => "openai_completions",
+            Self::OpenAiEmbeddings => "openai_embeddings",
+            Self::Anthropic => "anthropic_messages",
+            Self::AnthropicTokens => "anthropic_count_tokens",
+            Self::Gemini => "gemini_generate_content",
+            Self::GeminiTokens => "gemini_count_tokens",
+            Self::CohereRerank => "cohere_rerank",
+            Self::JinaRerank => "jina_rerank",
+        }
+    }
+
+    /// The path that tells it, `<model>` standing for the model's name.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "/v1/chat/completions",
+            Self::OpenAiResponses => "/v1/responses",
+            Self::OpenAiCompletions => "/v1/completions",
+            Self::OpenAiEmbeddings => "/v1/embeddings",
+            Self::Anthropic => "/v1/messages",
+            Self::AnthropicTokens => "/v1/messages/count_tokens",
+            Self::Gemini => "/v1beta/models/<model>:generateContent",
+            Self::GeminiTokens => "/v1beta/models/<model>:countTokens",
+            Self::CohereRerank => "/v2/rerank",
+            Self::JinaRerank => "/v1/rerank",
+        }
+    }
+
     /// The kind of work that it asks for.
     pub fn kind(self) -> TaskKind {
         match self {

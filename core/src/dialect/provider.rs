@@ -101,19 +101,6 @@ impl ProviderDialect {
         Authentication::Header { name, value: Secret::new(value) }
     }
 
-    /// Whether there is a way to do this kind of work at a provider of this dialect.
-    pub fn serves(self, kind: TaskKind) -> bool {
-        match (self, kind) {
-            (_, TaskKind::Conversation) => true,
-            (Self::Anthropic, TaskKind::Embeddings) => false,
-            (_, TaskKind::Embeddings) => true,
-            (Self::OpenAi | Self::Bedrock | Self::Cohere, TaskKind::Rerank) => true,
-            (Self::AzureOpenAi | Self::Anthropic | Self::Gemini | Self::Vertex, TaskKind::Rerank) => false,
-            (Self::Cohere, TaskKind::CountTokens) => false,
-            (_, TaskKind::CountTokens) => true,
-        }
-    }
-
     /// Writes a request. What the dialect can't do is left out and noted in `lacks`; an error means that the request
     /// contradicts itself (a tool's result without its call, an image that is not base64), or that the dialect does not
     /// do such work at all.

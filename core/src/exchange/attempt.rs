@@ -53,7 +53,7 @@ impl Exchange {
         let mut prepared = self.prepared_for(index, target)?;
         let more = self.attempts.len() + 1 < self.targets.len();
         self.attempts.push(AttemptRecord { target: index, status: None });
-        self.dropped.clone_from(&prepared.dropped);
+        self.changes.clone_from(&prepared.changes);
         let form = match (prepared.native, prepared.asked.take()) {
             (Some(native), _) => Form::Native { native, hides_usage: prepared.hides_usage },
             (None, Some(asked)) => Form::Translated(asked),

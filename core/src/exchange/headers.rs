@@ -20,6 +20,8 @@ pub(super) const REROUTED_HEADER: &str = "x-sluice-rerouted";
 pub(super) const WARNING_HEADER: &str = "x-sluice-limit-warning";
 /// A client's wish that a stream's cost stands in a comment at its end.
 pub(super) const STREAM_COST_HEADER: &str = "x-sluice-stream-cost";
+/// Which parameters were brought into the provider's range.
+pub(super) const CLAMPED_HEADER: &str = "x-sluice-clamped";
 
 /// Whether a header is ours or Envoy's own: such are taken from nobody but ourselves.
 pub fn is_internal(name: &str) -> bool {

@@ -35,7 +35,7 @@ use crate::policy::{Model, Plan};
 use crate::price::NanoUsd;
 use crate::usage::Usage;
 use admission::Needs;
-use prepare::Prepared;
+use prepare::{Changes, Prepared};
 
 /// A request that is being answered.
 #[derive(Debug)]
@@ -61,8 +61,8 @@ pub struct Exchange {
     prepared: Option<(usize, Prepared)>,
     /// What became of each attempt, in order; the last one may be under way.
     attempts: Vec<AttemptRecord>,
-    /// What was left out of the request that is answered.
-    dropped: Vec<String>,
+    /// Of the request that is answered.
+    changes: Changes,
     usage: Option<Usage>,
     /// What it is expected to use; `None` for what is free.
     needs: Option<Needs>,
@@ -150,15 +150,18 @@ impl Exchange {
         ]
     }
 
-    /// Headers for the client, whoever made the answer: who failed before, and what was left out.
+    /// Headers for the client, whoever made the answer: who failed before, and what was left out or changed.
     pub fn remarks(&self) -> Vec<(&'static str, String)> {
         let mut remarks = Vec::new();
         let failures = self.failures();
         if !failures.is_empty() {
             remarks.push((headers::FAILED_HEADER, failures));
         }
-        if !self.dropped.is_empty() {
-            remarks.push((headers::DROPPED_HEADER, self.dropped.join(", ")));
+        let Changes { dropped, clamped } = &self.changes;
+        for (header, parameters) in [(headers::DROPPED_HEADER, dropped), (headers::CLAMPED_HEADER, clamped)] {
+            if !parameters.is_empty() {
+                remarks.push((header, parameters.join(", ")));
+            }
         }
         if let Some(limit) = &self.rerouted {
             remarks.push((headers::REROUTED_HEADER, format!("{limit};{}", self.model.name)));

@@ -14,7 +14,8 @@ use crate::shared::SharedMemory;
 use crate::task::{Task, TaskKind};
 
 use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
-use super::{Exchange, Reply, headers, passing, prepare, too_large};
+use super::prepare::{self, Changes};
+use super::{Exchange, Reply, headers, passing, too_large};
 
 /// A request's headers, and what else is known of it before its body.
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +183,7 @@ impl Opening {
             targets,
             route,
             attempts: Vec::new(),
-            dropped: Vec::new(),
+            changes: Changes::default(),
             usage: None,
             needs,
             reservation,

@@ -7,7 +7,7 @@ use crate::dialect::{By, ClientDialect, Named, Passage, ProviderDialect};
 use crate::failure::Failure;
 use crate::policy::Target;
 
-use super::prepare::Prepared;
+use super::prepare::{Changes, Prepared};
 
 /// The name of the model that a call names; `None` where it names none.
 pub(super) fn model_named(
@@ -47,6 +47,6 @@ pub(super) fn prepare(
         headers: &[],
         asked: None,
         hides_usage: false,
-        dropped: Vec::new(),
+        changes: Changes::default(),
     })
 }

@@ -12,11 +12,15 @@ use crate::shared::LocalMemory;
 const NOW: u64 = 1_700_000_000;
 
 fn plan(targets: &Value, unsupported: &str) -> Arc<Plan> {
+    plan_of(&json!({"targets": targets, "unsupported": unsupported}))
+}
+
+fn plan_of(model: &Value) -> Arc<Plan> {
     let provider = |dialect: &str, env: &str| json!({"dialect": dialect, "endpoint": format!("https://{env}.test/base"), "credential": {"env": env}});
     let document = json!({
         "version": 1,
         "providers": {"openai": provider("openai", "o"), "claude": provider("anthropic", "c"), "gemini": provider("gemini", "g")},
-        "models": {"chat": {"targets": targets, "unsupported": unsupported}},
+        "models": {"chat": model},
         "callers": {"anonymous": "allow"},
     });
     Arc::new(
@@ -142,6 +146,26 @@ fn what_was_left_out_and_who_failed_is_said() {
     let remarks = exchange.remarks();
     assert!(remarks.contains(&("x-sluice-failed", "openai;529".to_owned())), "{remarks:?}");
     assert!(remarks.contains(&("x-sluice-dropped", "seed".to_owned())), "{remarks:?}");
+}
+
+#[test]
+fn a_number_out_of_a_targets_range_leaves_it_out_or_is_changed_and_said() {
+    let warm =
+        json!({"model": "chat", "temperature": 1.5, "messages": [{"role": "user", "content": "Hello"}]});
+    let exchange = open_with(&plan(&everyone(), "drop"), &warm, &[]).expect("opens");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-targets/openai,gemini");
+
+    let clamping = plan_of(&json!({"targets": everyone(), "out_of_range": "clamp"}));
+    let mut exchange = open_with(&clamping, &warm, &[]).expect("opens");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-targets/openai,claude,gemini");
+    for (provider, clamped) in [("openai", None), ("claude", Some("temperature")), ("gemini", None)] {
+        exchange
+            .attempt(provider, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+            .expect("can be asked");
+        let remarks = exchange.remarks();
+        let said = remarks.iter().find(|(name, _)| *name == "x-sluice-clamped");
+        assert_eq!(said.map(|(_, value)| value.as_str()), clamped, "{provider}");
+    }
 }
 
 #[test]

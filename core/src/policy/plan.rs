@@ -9,11 +9,11 @@ use http::Uri;
 use super::Faults;
 use super::document::{
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, Credential, DEFAULT_ATTEMPT_TIMEOUT,
-    DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, ProviderEntry, Unsupported,
+    DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, OutOfRange, ProviderEntry, Unsupported,
 };
 use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
-use crate::dialect::{ClientDialect, Preset, ProviderDialect};
+use crate::dialect::{ClientDialect, Destination, Preset, ProviderDialect};
 use crate::identity::{Caller, Callers};
 use crate::limit::Limits;
 use crate::price::{Price, Pricing};
@@ -72,6 +72,7 @@ pub struct Model {
     /// In the order in which they are tried; never empty.
     pub targets: Vec<Target>,
     pub unsupported: Unsupported,
+    pub out_of_range: OutOfRange,
     pub default_max_tokens: Option<u32>,
     pub timeouts: Timeouts,
 }
@@ -164,6 +165,12 @@ impl Target {
         self.price.as_ref().map(|price| price.cost(usage, usage.tier).0)
     }
 
+    /// What decides which calls can be served here, and how.
+    pub fn destination(&self) -> Destination<'_> {
+        let Provider { dialect, preset, ref endpoint, .. } = *self.provider;
+        Destination { dialect, preset, endpoint, model: &self.model }
+    }
+
     /// The cluster that Envoy sends this target's attempts to.
     pub fn cluster(&self) -> String {
         format!("sluice-provider-{}", self.name())
@@ -248,6 +255,7 @@ pub(super) fn compile(
             name: String::new(),
             targets: vec![Target { provider, occurrence: 1, model: String::new(), price: pricing.assumed() }],
             unsupported: Unsupported::Refuse,
+            out_of_range: OutOfRange::Refuse,
             default_max_tokens: None,
             timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
         }))
@@ -344,6 +352,7 @@ fn resolve(
         name: entry.name.clone(),
         targets,
         unsupported: entry.unsupported,
+        out_of_range: entry.out_of_range,
         default_max_tokens: entry.default_max_tokens,
         timeouts: Timeouts { attempt: entry.attempt_timeout, idle: entry.idle_timeout },
     })

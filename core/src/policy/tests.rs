@@ -118,6 +118,12 @@ fn all_faults_are_told_at_once_with_their_paths() {
             "m": {"targets": [{"provider": "nobody", "model": "x"}, {"provider": "unset", "modle": "x"}]},
             "empty": {"targets": []},
             "late": {"targets": [{"provider": "unset", "model": "x"}], "strategy": "cheapest"},
+            "promised": {
+                "targets": [{"provider": "unset", "model": "x"}, {"provider": "unset", "model": "y"}],
+                "clients": ["openai_embeddings", "cohere_rerank", "gemini", "openai_embeddings"],
+                "out_of_range": "drop",
+            },
+            "unpromised": {"targets": [{"provider": "unset", "model": "x"}], "clients": []},
         },
         "callers": {
             "keys": [{"id": "k", "sha256": "abc"}, {"id": "jwt:k", "sha256": "02".repeat(32), "models": []}],
@@ -160,6 +166,12 @@ fn all_faults_are_told_at_once_with_their_paths() {
         "models.m.targets[1].modle: is not a field of the policy document",
         "models.empty.targets: needs at least one target",
         "models.late.strategy: is not yet supported by this version",
+        "models.promised.clients[2]: is `gemini`, but has to be one of `openai_chat_completions`, `openai_responses`, `openai_completions`, `openai_embeddings`, `anthropic_messages`, `anthropic_count_tokens`, `gemini_generate_content`, `gemini_count_tokens`, `cohere_rerank`, `jina_rerank`",
+        "models.promised.clients[3]: stands there twice",
+        "models.promised.targets[0]: `unset` with the model `x` can't serve `cohere_rerank` (POST /v2/rerank), which `clients` asks for",
+        "models.promised.targets[1]: `unset` with the model `y` can't serve `cohere_rerank` (POST /v2/rerank), which `clients` asks for",
+        "models.promised.out_of_range: is `drop`, but has to be one of `refuse`, `clamp`",
+        "models.unpromised.clients: is empty, so it asks for nothing; leave it out",
         "callers.keys[1].models: is empty, so nothing can match it; leave it out where it must not matter",
         "callers.keys[1].id: begins as the names of callers without a key do",
         "callers.jwt.user: `{sub` has a brace that is not closed",
@@ -196,6 +208,55 @@ fn all_faults_are_told_at_once_with_their_paths() {
     }
     assert_eq!(found.len(), expected.len(), "{}", found.join("\n"));
     assert!(!found.join(" ").contains("sk-in-the-file") && !found.join(" ").contains("hunter2"));
+}
+
+/// What a model has to serve is held against each of its targets.
+#[test]
+fn a_promise_that_a_target_cannot_keep_is_a_fault() {
+    const OPENAI: &str = "https://api.openai.com/v1";
+    for (provider, model, kept, broken) in [
+        (
+            json!({"dialect": "openai", "endpoint": OPENAI}),
+            "gpt-5.5",
+            "anthropic_count_tokens",
+            "jina_rerank",
+        ),
+        (
+            json!({"dialect": "openai", "endpoint": "https://h/v1"}),
+            "llama",
+            "jina_rerank",
+            "gemini_count_tokens",
+        ),
+        (json!({"preset": "groq"}), "llama", "openai_responses", "openai_embeddings"),
+        (json!({"preset": "vllm"}), "llama", "cohere_rerank", "anthropic_count_tokens"),
+        (json!({"dialect": "azure_openai"}), "gpt", "openai_embeddings", "anthropic_count_tokens"),
+        (json!({"dialect": "anthropic"}), "claude", "openai_completions", "openai_embeddings"),
+        (json!({"dialect": "gemini"}), "gemini", "openai_embeddings", "jina_rerank"),
+        (json!({"dialect": "vertex"}), "gemini-x", "openai_embeddings", "cohere_rerank"),
+        (json!({"dialect": "vertex"}), "claude-x", "gemini_generate_content", "openai_embeddings"),
+        (json!({"dialect": "bedrock"}), "cohere.embed-v4:0", "openai_embeddings", "cohere_rerank"),
+        (json!({"dialect": "bedrock"}), "amazon.nova-pro-v1:0", "anthropic_messages", "openai_embeddings"),
+        (json!({"dialect": "cohere"}), "command-a", "openai_responses", "gemini_count_tokens"),
+    ] {
+        let mut entry =
+            json!({"endpoint": "https://h", "credential": "none", "region": "eu", "project": "p"});
+        for (field, value) in provider.as_object().expect("is an object") {
+            entry[field] = value.clone();
+        }
+        if entry["dialect"] != "vertex" {
+            entry.as_object_mut().expect("is an object").remove("project");
+        }
+        let document = |client: &str| {
+            let targets = json!([{"provider": "p", "model": model}]);
+            json!({"version": 1, "providers": {"p": entry}, "models": {"m": {"targets": targets, "clients": [client]}}})
+                .to_string()
+        };
+        assert!(load(document(kept).as_bytes(), &environment).is_ok(), "{kept} with {model} at {provider}");
+        let [fault] = &faults(&document(broken))[..] else { panic!("{broken} with {model} at {provider}") };
+        let start =
+            format!("models.m.targets[0]: `p` with the model `{model}` can't serve `{broken}` (POST /v");
+        assert!(fault.starts_with(&start), "{fault}");
+    }
 }
 
 #[test]

@@ -9,17 +9,18 @@ use sluice_core::exchange::{self, Attempt, Exchange, Head, Held, Reply, Step};
 use sluice_core::identity::Origin;
 use sluice_core::policy::{self, Plan};
 use sluice_core::shared::LocalMemory;
-use test_cases::Body;
+use test_cases::{Body, ChatCase};
 
 pub const NOW: u64 = 1_700_000_000;
 
-/// A policy whose model `gpt-4o` has one target: this provider's.
-pub fn plan(provider: &str, model: &str, unsupported: &str) -> Arc<Plan> {
+/// A policy with the model of a case at one provider.
+pub fn plan(case: &ChatCase, exchange: &test_cases::Exchange) -> Arc<Plan> {
+    let provider = exchange.provider;
     let endpoint = if provider == "openai" { "http://provider.test/v1" } else { "http://provider.test" };
     let document = json!({
         "version": 1,
         "providers": {provider: {"dialect": provider, "endpoint": endpoint, "credential": {"env": "KEY"}}},
-        "models": {"gpt-4o": {"targets": [{"provider": provider, "model": model}], "unsupported": unsupported}},
+        "models": {"gpt-4o": case.model(exchange)},
         "callers": {"anonymous": "allow"},
     });
     let plan = policy::load(document.to_string().as_bytes(), &|_| Some("provider-key".to_owned()));

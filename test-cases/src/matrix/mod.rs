@@ -23,6 +23,11 @@ pub struct Scenario {
     #[serde(skip)]
     pub name: String,
     pub about: String,
+    /// The scenario that this one is like: it has that one's answers.
+    pub like: Option<String>,
+    /// What the policy says of the model besides its target.
+    #[serde(default)]
+    pub policy: Value,
     /// By the client's dialect.
     pub clients: BTreeMap<String, Client>,
     /// By the provider's dialect.
@@ -87,6 +92,9 @@ pub struct Exception {
     /// What `x-sluice-dropped` names.
     #[serde(default)]
     pub dropped: Vec<String>,
+    /// What `x-sluice-clamped` names.
+    #[serde(default)]
+    pub clamped: Vec<String>,
     /// The pair is refused by design, with a message that contains this.
     pub refused: Option<String>,
 }
@@ -105,8 +113,17 @@ pub struct Square<'s> {
 /// What a square must come to.
 #[derive(Clone, Debug)]
 pub enum Expected {
-    Refused { contains: String },
-    Served { path: String, request: Value, status: u16, answer: Value, dropped: Vec<String> },
+    Refused {
+        contains: String,
+    },
+    Served {
+        path: String,
+        request: Value,
+        status: u16,
+        answer: Value,
+        dropped: Vec<String>,
+        clamped: Vec<String>,
+    },
 }
 
 /// Every scenario, by name.
@@ -118,13 +135,37 @@ pub fn scenarios() -> Vec<Scenario> {
         .collect();
     paths.sort();
     let read = |path: &std::path::PathBuf| {
-        let text = fs::read_to_string(path).expect("a scenario");
+        let own = read_value(path);
+        let whole = match own["like"].as_str().map(str::to_owned) {
+            Some(other) => alike(own, &read_value(&root.join(format!("{other}.yaml")))),
+            None => own,
+        };
         let mut scenario: Scenario =
-            serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            serde_json::from_value(whole).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         scenario.name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         scenario
     };
     paths.iter().map(read).collect()
+}
+
+fn read_value(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A scenario that is like another one: the other with what it says itself merged into it.
+fn alike(mut own: Value, other: &Value) -> Value {
+    for side in ["clients", "providers"] {
+        for (dialect, said) in own[side].as_object_mut().expect("is an object") {
+            let mut whole = other[side][dialect].clone();
+            merge(&mut whole, said);
+            *said = whole;
+        }
+    }
+    let exceptions =
+        [&other["except"], &own["except"]].map(|list| list.as_array().cloned().unwrap_or_default());
+    own["except"] = exceptions.concat().into();
+    own
 }
 
 impl Scenario {
@@ -254,6 +295,7 @@ impl Square<'_> {
             status: self.client.status.unwrap_or(200),
             answer,
             dropped: exceptions.iter().flat_map(|exception| exception.dropped.clone()).collect(),
+            clamped: exceptions.iter().flat_map(|exception| exception.clamped.clone()).collect(),
         }
     }
 }

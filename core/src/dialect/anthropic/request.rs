@@ -6,6 +6,7 @@ use crate::conversation::{
     self, Effort, Field, Format, JsonSchema, Maker, Part, Reasoning, Request, Role, Signature, Tool,
     ToolChoice,
 };
+use crate::dialect::ranges::{ANTHROPIC, Range};
 use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::Raw;
@@ -497,18 +498,19 @@ pub(in crate::dialect) fn write_sampling(
 ) -> Sampling {
     let thinks = matches!(thinking, Some(Thinking::Enabled { .. } | Thinking::Adaptive { .. }));
     let samples = family.samples && !thinks;
-    let mut take = |value: Option<f64>, is_possible: bool, name| {
-        // 1 is what happens without it.
-        let asked = value.filter(|value| *value != 1.0)?;
+    // 1 is what happens without it.
+    let asks = |value: &f64| *value != 1.0;
+    let mut take = |value: Option<f64>, is_possible: bool, range: Range, name| {
+        let asked = value.filter(asks)?;
         if !is_possible {
             lacks.parameter(name);
+            return None;
         }
-        is_possible.then_some(asked)
+        range.fit(Some(asked), name, lacks).filter(asks)
     };
-    let is_in_range = request.temperature.is_none_or(|value| (0.0..=1.0).contains(&value));
-    let temperature = take(request.temperature, samples && is_in_range, Field::Temperature);
+    let temperature = take(request.temperature, samples, ANTHROPIC.temperature, Field::Temperature);
     // Anthropic takes one of the two.
-    let top_p = take(request.top_p, samples && temperature.is_none(), Field::TopP);
+    let top_p = take(request.top_p, samples && temperature.is_none(), ANTHROPIC.top_p, Field::TopP);
     if request.top_k.is_some() && !samples {
         lacks.parameter(Field::TopK);
     }

@@ -18,7 +18,9 @@ mod stream;
 mod tests;
 mod tools;
 
+pub(crate) use embeddings::embeds;
 pub(crate) use failure::decode_failure;
+pub(crate) use rerank::ranks;
 pub use stream::StreamReader;
 
 use serde::Serialize;

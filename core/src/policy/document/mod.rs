@@ -18,7 +18,7 @@ pub use jwt::JwtEntry;
 pub use limits::LimitEntry;
 pub use listen::Listen;
 pub(super) use models::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_IDLE_TIMEOUT};
-pub use models::{ModelEntry, TargetEntry, Unsupported};
+pub use models::{ModelEntry, OutOfRange, TargetEntry, Unsupported};
 pub use prices::{PriceEntry, UnknownPrice};
 pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
 pub use providers::{Credential, ProviderEntry};
@@ -88,7 +88,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
     if let Some(entries) = fields.required("models", faults).and_then(|field| Fields::of(&field, faults)) {
         for (name, field) in entries.entries() {
             models::check_model_name(name, &field, faults);
-            models.extend(models::read_model(name, &field, &named, faults));
+            models.extend(models::read_model(name, &field, &named, &providers, faults));
         }
     }
     let callers =
