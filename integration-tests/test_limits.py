@@ -200,6 +200,7 @@ def test_a_spent_limit_falls_to_another_model(consequences, vendors):
     found = lines(consequences, 5, skip=log)
     assert [line["model"] for line in found] == ["anthropic", "openai", "openai", "gemini", None]
     assert [line["rerouted"] for line in found] == [None, "dear", "dear", "dear", None]
+    quiet(consequences)
     assert metric(consequences, "sluice_limit_reroutes_total", limit="dear") == 3
     assert metric(consequences, "sluice_limit_refusals_total", limit="dear") == 1
 
@@ -321,7 +322,7 @@ def test_a_new_policy_keeps_the_counters(mock_vendors, vendors, tmp_path):
         source = {"path_config_source": {"path": str(listeners), "watched_directory": {"path": str(tmp_path)}}}
         bootstrap["dynamic_resources"] = {"lds_config": source | {"resource_api_version": "V3"}}
 
-    with CustomGateway(document(5), by_file, "--concurrency", "2") as gateway:
+    with CustomGateway(document(5), by_file) as gateway:
         gateway.client.headers["connection"] = "close"
         left = [ask(gateway).headers["x-ratelimit-remaining-requests"] for _ in range(3)]
         assert left == ["4", "3", "2"]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use sluice_core::dialect::ClientDialect;
 use sluice_core::policy::{self, Plan};
 use sluice_core::usage::Usage;
 use test_cases::matrix::frame;
@@ -79,6 +80,7 @@ pub fn plan() -> Arc<Plan> {
             Sha256::digest(format!("key-{team}")).iter().map(|byte| format!("{byte:02x}")).collect();
         json!({"id": team, "sha256": digest, "team": team})
     };
+    let keys: Vec<Value> = ["blue", "red", "tight", "cut"].map(team).into();
     let much = 1_u64 << 50;
     let day = |name: &str, unit: &str, limit: Value| json!({"name": name, "unit": unit, "per": "day", "limit": limit});
     let with = |mut limit: Value, more: Value| {
@@ -94,7 +96,7 @@ pub fn plan() -> Arc<Plan> {
             "openai": targets(&["openai"]), "claude": targets(&["claude"]), "gemini": targets(&["gemini"]), "cohere": targets(&["cohere"]),
         },
         "prices": prices,
-        "callers": {"keys": ["blue", "red", "tight", "cut"].map(team)},
+        "callers": {"keys": keys},
         "limits": [
             day("all-requests", "requests", much.into()),
             day("all-tokens", "tokens", much.into()),
@@ -106,9 +108,9 @@ pub fn plan() -> Arc<Plan> {
             with(day("money-by-provider", "usd", 1_000_000.into()), json!({"by": ["provider"]})),
             with(day("requests-by-provider", "requests", much.into()), json!({"by": ["provider"]})),
             // It is spent after some thousand calls.
-            with(day("tokens-tight", "tokens", 2_000_000.into()), json!({"when": {"teams": ["tight"]}})),
+            with(day("tokens-tight", "tokens", 9_000_000.into()), json!({"when": {"teams": ["tight"]}})),
             with(day("money-red", "usd", 12.into()), json!({"when": {"teams": ["red"]}, "models": ["dear"], "action": {"reroute": "gemini"}})),
-            with(day("output-cut", "output_tokens", 1_500_000.into()), json!({"when": {"teams": ["cut"]}, "enforce": "mid_stream"})),
+            with(day("output-cut", "output_tokens", 5_000_000.into()), json!({"when": {"teams": ["cut"]}, "enforce": "mid_stream"})),
         ],
     });
     let plan = policy::load(document.to_string().as_bytes(), &|_| Some("provider-key".to_owned()));
@@ -192,8 +194,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub fn new(random: &mut Rng, provider: &str, stream: bool) -> Self {
-        let dialect = of(provider).dialect;
+    pub fn new(random: &mut Rng, provider: &str, client: ClientDialect, stream: bool) -> Self {
+        let dialect = match (of(provider).dialect, client) {
+            // These two answer in the client's own dialect.
+            ("openai" | "azure_openai", ClientDialect::OpenAiResponses) => "responses",
+            (dialect, _) => dialect,
+        };
         let content_type = match (stream, dialect) {
             (false, _) => "application/json",
             (true, "bedrock") => "application/vnd.amazon.eventstream",
@@ -229,7 +235,7 @@ impl Answer {
                 match random.u8(..100) {
                     0..5 => events = vec![error(dialect)],
                     5..10 => {
-                        events.truncate(random.usize(1..events.len()));
+                        events.truncate(random.usize(1..=events.len()));
                         events.push(error(dialect));
                     }
                     _ => {}
@@ -301,6 +307,10 @@ fn usage(dialect: &str, told: Told) -> Value {
             "inputTokens": input - cached - written, "outputTokens": output, "totalTokens": input + output,
             "cacheReadInputTokens": cached, "cacheWriteInputTokens": written,
         }),
+        "responses" => json!({
+            "input_tokens": input, "output_tokens": output, "total_tokens": input + output,
+            "input_tokens_details": {"cached_tokens": cached}, "output_tokens_details": {"reasoning_tokens": 5},
+        }),
         "cohere" => json!({"billed_units": {"input_tokens": input, "output_tokens": output}}),
         _ => json!({
             "prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output,
@@ -327,6 +337,10 @@ fn whole(dialect: &str, words: &str, told: Option<Told>) -> Value {
         "cohere" => (
             "usage",
             json!({"id": "co", "message": {"role": "assistant", "content": [{"type": "text", "text": words}]}, "finish_reason": "COMPLETE"}),
+        ),
+        "responses" => (
+            "usage",
+            json!({"id": "resp", "object": "response", "created_at": 1, "status": "completed", "model": "m", "output": [{"type": "message", "id": "msg", "status": "completed", "role": "assistant", "content": [{"type": "output_text", "text": words, "annotations": []}]}]}),
         ),
         _ => (
             "usage",
@@ -382,6 +396,20 @@ fn events(random: &mut Rng, dialect: &str, words: &str, told: Option<Told>) -> V
             events.extend(used.map(|used| json!({"metadata": {"usage": used, "metrics": {"latencyMs": 1}}})));
             events
         }
+        "responses" => {
+            let begun = json!({"id": "resp", "object": "response", "created_at": 1, "status": "in_progress", "model": "m", "output": []});
+            let item = json!({"type": "message", "id": "msg", "status": "in_progress", "role": "assistant", "content": []});
+            let part = json!({"type": "output_text", "text": "", "annotations": []});
+            let mut events = vec![
+                json!({"type": "response.created", "response": begun}),
+                json!({"type": "response.output_item.added", "output_index": 0, "item": item}),
+                json!({"type": "response.content_part.added", "item_id": "msg", "output_index": 0, "content_index": 0, "part": part}),
+            ];
+            events.extend(pieces.iter().map(|piece| json!({"type": "response.output_text.delta", "item_id": "msg", "output_index": 0, "content_index": 0, "delta": piece})));
+            events.push(json!({"type": "response.output_text.done", "item_id": "msg", "output_index": 0, "content_index": 0, "text": words}));
+            events.push(json!({"type": "response.completed", "response": whole(dialect, words, told)}));
+            events
+        }
         "cohere" => {
             let mut events = vec![
                 json!({"id": "co", "type": "message-start", "delta": {"message": {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}}}),
@@ -415,11 +443,21 @@ fn error(dialect: &str) -> Value {
         "gemini" | "vertex" => json!({"error": {"code": 503, "message": "down", "status": "UNAVAILABLE"}}),
         "bedrock" => Value::Null,
         "cohere" => json!({"type": "message-end", "delta": {"finish_reason": "ERROR"}}),
+        "responses" => json!({"type": "error", "code": "server_error", "message": "down", "param": null}),
         _ => json!({"error": {"message": "down", "type": "server_error", "param": null, "code": null}}),
     }
 }
 
-/// What has been used by a team at a provider.
+/// What an account is of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub team: String,
+    pub provider: String,
+    /// The name that clients send.
+    pub model: String,
+}
+
+/// What has been used.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Account {
     pub calls: u64,
@@ -431,7 +469,7 @@ pub struct Account {
 /// The books.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    accounts: HashMap<(String, String), Account>,
+    accounts: HashMap<Key, Account>,
     /// By the limit's name.
     pub refused: HashMap<String, u64>,
     /// By the metric's name and the type of what it counts.
@@ -449,8 +487,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub fn enter(&mut self, team: &str, provider: &str, usage: &Usage, nanos: u64) {
-        let account = self.accounts.entry((team.to_owned(), provider.to_owned())).or_default();
+    pub fn enter(&mut self, key: Key, usage: &Usage, nanos: u64) {
+        let account = self.accounts.entry(key).or_default();
         account.calls += 1;
         account.input += usage.input;
         account.output += usage.output;
@@ -461,12 +499,8 @@ impl Ledger {
         self.of_those(|_| true, count)
     }
 
-    /// Over the accounts of these teams and providers.
-    pub fn of_those(
-        &self,
-        whose: impl Fn(&(String, String)) -> bool,
-        count: impl Fn(&Account) -> u64,
-    ) -> u64 {
+    /// Over these accounts.
+    pub fn of_those(&self, whose: impl Fn(&Key) -> bool, count: impl Fn(&Account) -> u64) -> u64 {
         self.accounts.iter().filter(|(key, _)| whose(key)).map(|(_, account)| count(account)).sum()
     }
 
