@@ -43,6 +43,7 @@ pub fn warnings(document: &Document, environment: &dyn Fn(&str) -> Option<String
     }
     warnings.extend(callers_from_elsewhere(document));
     warnings.extend(sluice_core::access::warnings(document));
+    warnings.extend(sluice_core::price::warnings(document));
     warnings
 }
 

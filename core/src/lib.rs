@@ -11,6 +11,7 @@ pub mod failure;
 pub mod identity;
 mod json;
 pub mod policy;
+pub mod price;
 pub mod rerank;
 pub mod route;
 pub mod stream;

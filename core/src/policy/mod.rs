@@ -11,8 +11,8 @@ use std::fmt;
 
 pub use document::{
     CallersEntry, CertificateEntry, CertificateName, Credential, Document, JwtEntry, KeyEntry, Listen,
-    ModelEntry, ProviderEntry, RequireEntry, RuleEntry, SourceEntry, SourcePlace, TargetEntry, Unsupported,
-    WhenEntry,
+    ModelEntry, PriceEntry, ProviderEntry, RequireEntry, RuleEntry, SourceEntry, SourcePlace, TargetEntry,
+    UnknownPrice, Unsupported, WhenEntry,
 };
 pub(crate) use document::{is_reserved_id, parse_digest};
 pub use plan::{Endpoint, Model, Plan, Provider, Target, Timeouts};

@@ -15,6 +15,7 @@ use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
 use crate::dialect::{Preset, ProviderDialect};
 use crate::identity::{Caller, Callers};
+use crate::price::{Price, Pricing};
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -78,6 +79,8 @@ pub struct Target {
     pub occurrence: u32,
     /// The provider's own name of the model.
     pub model: String,
+    /// What a usage costs here; `None` where nobody knows, and the policy has nothing in its place.
+    pub price: Option<Arc<Price>>,
 }
 
 /// How long a model's attempts may take.
@@ -210,10 +213,11 @@ pub(super) fn compile(
         };
         providers.insert(entry.name.clone(), Arc::new(provider));
     }
+    let mut pricing = Pricing::of(document);
     let models: HashMap<String, Arc<Model>> = document
         .models
         .iter()
-        .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers)?))))
+        .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers, &mut pricing)?))))
         .collect::<Option<_>>()?;
     let callers = Callers::new(&document.callers, &document.access);
     let access = Rules::new(&document.access, models.keys().map(String::as_str));
@@ -221,7 +225,7 @@ pub(super) fn compile(
         let provider = Arc::clone(providers.get(name)?);
         Some(Arc::new(Model {
             name: String::new(),
-            targets: vec![Target { provider, occurrence: 1, model: String::new() }],
+            targets: vec![Target { provider, occurrence: 1, model: String::new(), price: pricing.assumed() }],
             unsupported: Unsupported::Refuse,
             default_max_tokens: None,
             timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
@@ -286,7 +290,11 @@ fn authenticate(
     }
 }
 
-fn resolve(entry: &ModelEntry, providers: &HashMap<String, Arc<Provider>>) -> Option<Model> {
+fn resolve(
+    entry: &ModelEntry,
+    providers: &HashMap<String, Arc<Provider>>,
+    pricing: &mut Pricing<'_>,
+) -> Option<Model> {
     let mut occurrences: HashMap<&str, u32> = HashMap::new();
     let mut targets = Vec::with_capacity(entry.targets.len());
     for target in &entry.targets {
@@ -297,6 +305,7 @@ fn resolve(entry: &ModelEntry, providers: &HashMap<String, Arc<Provider>>) -> Op
             provider: Arc::clone(provider),
             occurrence: *occurrence,
             model: target.model.clone(),
+            price: pricing.price((&**provider).into(), &target.model, &entry.name),
         });
     }
     Some(Model {

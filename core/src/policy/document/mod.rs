@@ -5,6 +5,7 @@ mod callers;
 mod jwt;
 mod listen;
 mod models;
+mod prices;
 mod providers;
 mod source;
 
@@ -16,6 +17,7 @@ pub use jwt::JwtEntry;
 pub use listen::Listen;
 pub(super) use models::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_IDLE_TIMEOUT};
 pub use models::{ModelEntry, TargetEntry, Unsupported};
+pub use prices::{PriceEntry, UnknownPrice};
 pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
 pub use providers::{Credential, ProviderEntry};
 pub use source::{SourceEntry, SourcePlace};
@@ -36,12 +38,16 @@ pub struct Document {
     pub callers: CallersEntry,
     /// Empty where whoever is served may use everything.
     pub access: Vec<RuleEntry>,
+    /// What models cost, over the built-in rate card.
+    pub prices: Vec<PriceEntry>,
+    /// As `Refuse` where it is not said.
+    pub unknown_price: Option<UnknownPrice>,
     /// The provider that serves the calls that name no model (files, batches, fine-tuning).
     pub pass_through: Option<String>,
 }
 
 /// Sections that are part of the language and not yet acted on.
-const LATER: [&str; 5] = ["limits", "prices", "redaction", "guards", "audit"];
+const LATER: [&str; 4] = ["limits", "redaction", "guards", "audit"];
 
 impl Document {
     /// Reads as much as can be read, and notes every fault on the way.
@@ -88,6 +94,9 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         .optional("access")
         .map(|field| access::read_access(&field, &named, faults))
         .unwrap_or_default();
+    let prices = fields.optional("prices").map(|field| prices::read_prices(&field, faults));
+    let unknown_price =
+        fields.optional("unknown_price").and_then(|field| prices::read_unknown_price(&field, faults));
     let pass_through =
         fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
     for name in LATER {
@@ -96,7 +105,11 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         }
     }
     fields.finish(faults);
-    Some(Document { listen, providers, models, callers, access, pass_through })
+    let prices = prices.unwrap_or_default();
+    let document =
+        Document { listen, providers, models, callers, access, prices, unknown_price, pass_through };
+    crate::price::check_like(&document, faults);
+    Some(document)
 }
 
 fn read_pass_through(field: &Field<'_>, providers: &[ProviderEntry], faults: &mut Faults) -> Option<String> {
