@@ -19,6 +19,7 @@ mod rerank;
 mod service;
 mod vertex;
 
+pub(crate) use client::unsayable;
 pub use client::{Asked, Call, ClientDialect, ClientStream};
 pub(crate) use failures::{is_about_the_gateway, provider_failure};
 pub use lacks::Lacks;

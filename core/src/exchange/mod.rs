@@ -3,6 +3,8 @@
 //! The policy filter opens an exchange and reads the body into it; the provider filter asks it for each attempt's
 //! request and gives it each attempt's response. What leaves here is complete: whole header lists, whole bodies.
 
+#[cfg(test)]
+mod answer_tests;
 mod attempt;
 mod headers;
 mod opening;
@@ -22,7 +24,7 @@ pub use opening::{Head, Opening, open};
 pub use response::{Attempt, Step};
 pub use stream::{Held, StreamAnswer};
 
-use crate::dialect::{ClientDialect, Service};
+use crate::dialect::{ClientDialect, Named, Service};
 use crate::failure::{Failure, Kind};
 use crate::identity::Caller;
 use crate::policy::{Model, Plan};
@@ -42,6 +44,8 @@ pub struct Exchange {
     size: usize,
     /// The client's body, while another attempt may need it.
     body: Option<Arc<Vec<u8>>>,
+    /// Where the body names the model, when it passes.
+    named: Option<Named>,
     /// The client's own headers that a provider of its own dialect gets.
     passing: Vec<(String, String)>,
     /// The targets that are tried, in order, by their positions among the model's; never empty.
@@ -55,6 +59,8 @@ pub struct Exchange {
     /// What was left out of the request that is answered.
     dropped: Vec<String>,
     usage: Option<Usage>,
+    /// What the headers of the latest attempt's response have told of its usage.
+    header_usage: Option<Usage>,
 }
 
 /// What became of one attempt.

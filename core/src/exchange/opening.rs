@@ -22,6 +22,9 @@ pub struct Head<'a> {
     pub origin: Origin<'a>,
 }
 
+/// How Mistral's SDKs begin to name themselves (`mistral-client-python/…`).
+const WHOLE_CALLS: &str = "mistral-client-";
+
 /// A request whose body is still to be read.
 #[derive(Debug)]
 pub struct Opening {
@@ -55,7 +58,15 @@ impl<'a> Head<'a> {
             api_key: self.get("api-key"),
             x_goog_api_key: self.get("x-goog-api-key"),
             query: Credentials::query_of(self.get(":path").unwrap_or_default()),
+            protocols: self.protocols(),
         }
+    }
+
+    /// What the client of a WebSocket offers to speak.
+    fn protocols(self) -> Vec<&'a str> {
+        let is_socket = self.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
+        let offered = self.headers.iter().filter(|(name, _)| is_socket && name == headers::PROTOCOL_HEADER);
+        offered.map(|(_, value)| value.as_str()).collect()
     }
 }
 
@@ -72,7 +83,10 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         }
     }
     let caller = plan.callers.identify(head.credentials(), head.origin, now).map_err(refuse)?;
-    let service = service.ok_or_else(|| refuse(nothing_there(head)))?;
+    let mut service = service.ok_or_else(|| refuse(nothing_there(head)))?;
+    if let Service::Task(call) = &mut service {
+        call.whole_calls = head.get("user-agent").is_some_and(|agent| agent.starts_with(WHOLE_CALLS));
+    }
     let asking = plan.access.asking(dialect, head.path(), head.headers, now);
     if let Service::Models(listing) = &service {
         let models = plan.models_for(caller.as_deref(), &asking);
@@ -83,7 +97,10 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         Service::Passage(_) => headers::passes_with_body,
         Service::Task(_) | Service::Models(_) => headers::passes_to_provider,
     };
-    let passing = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
+    let mut passing: Vec<_> = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
+    if let Service::Passage(_) = &service {
+        passing.extend(headers::offered_protocols(&head.protocols()));
+    }
     Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing })
 }
 
@@ -120,6 +137,7 @@ impl Opening {
         if size > max_body_bytes as usize {
             return Err(too_large(max_body_bytes));
         }
+        let mut named = None;
         let (model, stream, (able, prepared)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
@@ -134,15 +152,15 @@ impl Opening {
                 (model, stream, chosen)
             }
             (Service::Passage(passage), body) => {
-                let content_type = content_type(&self.passing);
-                let (model, allowed) = match passing::model_named(passage, content_type, body.as_ref())? {
-                    Some(name) => self.model(&name)?,
-                    None => self.pass_through()?,
+                named = passing::model_named(passage, content_type(&self.passing), body.as_ref())?;
+                let (model, allowed) = match (&named, &passage.by) {
+                    (Some(named), _) => self.model(&named.model)?,
+                    (None, By::Query { model }) => self.model(model)?,
+                    (None, By::Body | By::Policy) => self.pass_through()?,
                 };
                 let prepare =
-                    |target: &Target| passing::prepare(passage, target, content_type, body.as_ref());
-                let (mut able, prepared) =
-                    choose(&model, &allowed, prepare, |target| prepare(target).map(drop))?;
+                    |target: &Target| passing::prepare(passage, target, named.as_ref(), body.as_ref());
+                let (mut able, prepared) = choose(&model, &allowed, prepare, passing::check)?;
                 if body.is_none() {
                     // A body that passes as it comes can be sent once.
                     able.truncate(1);
@@ -157,6 +175,7 @@ impl Opening {
         let targets = targets.to_vec();
         Ok(Exchange {
             service: self.service,
+            named,
             caller: self.caller,
             stream,
             size,
@@ -168,6 +187,7 @@ impl Opening {
             attempts: Vec::new(),
             dropped: Vec::new(),
             usage: None,
+            header_usage: None,
             plan: self.plan,
             model,
         })
@@ -238,7 +258,7 @@ pub(super) fn unknown_model(client: ClientDialect, name: &str) -> Failure {
     }
 }
 
-pub(super) fn content_type(headers: &[(String, String)]) -> &str {
+fn content_type(headers: &[(String, String)]) -> &str {
     let header = headers.iter().find(|(name, _)| name == "content-type");
     header.map_or("", |(_, value)| value.as_str())
 }

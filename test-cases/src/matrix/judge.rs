@@ -6,7 +6,7 @@ use super::{Expected, Square, difference, fold};
 use crate::Sent;
 
 impl Square<'_> {
-    /// A policy whose model `m` has one target: this square's provider. Its credential is in the variable `KEY`.
+    /// A policy whose model `m` has one target: this square's provider, under its name. Its credential is in the variable `KEY`.
     pub fn policy(&self) -> Value {
         let dialect = self.provider_dialect;
         let mut provider =
@@ -20,10 +20,14 @@ impl Square<'_> {
             }
             _ => {}
         }
+        if let Some(endpoint) = &self.provider.endpoint {
+            provider["endpoint"] = json!(endpoint);
+        }
+        let name = self.provider_name;
         json!({
             "version": 1,
-            "providers": {dialect: provider},
-            "models": {"m": {"targets": [{"provider": dialect, "model": self.provider.model}]}},
+            "providers": {name: provider},
+            "models": {"m": {"targets": [{"provider": name, "model": self.provider.model}]}},
             "callers": {"anonymous": "allow"},
         })
     }
