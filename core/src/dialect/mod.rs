@@ -8,6 +8,8 @@ mod cohere;
 mod failures;
 mod gemini;
 mod lacks;
+#[cfg(test)]
+mod loops;
 mod malformed;
 mod models;
 mod native;
