@@ -43,8 +43,11 @@ pub struct Call {
     pub stream: bool,
     /// Whether a stream is one JSON array in place of server-sent events (Gemini without `alt=sse`).
     pub array: bool,
-    /// Whether the client is one of Mistral's SDKs, which speak OpenAI's dialect but take a call in a stream only whole.
-    pub whole_calls: bool,
+    /// Whether the client is one of Mistral's SDKs, which speak OpenAI's dialect, but take a call in a stream only whole and want an
+    /// id of vectors.
+    pub mistral: bool,
+    /// The version of Anthropic's API that the client names.
+    pub anthropic_version: Option<String>,
 }
 
 /// What of a request shapes its answer, when the answer has to be translated.
@@ -56,8 +59,8 @@ pub struct Asked {
     pub stream_usage: bool,
     /// [`Call::array`]
     pub array: bool,
-    /// [`Call::whole_calls`]
-    pub whole_calls: bool,
+    /// [`Call::mistral`]
+    pub mistral: bool,
     /// The names of the custom tools: a call of one of them is free text, though the provider may have been offered a function.
     pub custom_tools: Vec<String>,
     /// How many texts are to be embedded, or documents to be ranked; 0 for other work.
@@ -90,7 +93,8 @@ impl Call {
                 query: (!query.is_empty()).then(|| query.to_owned()),
                 stream: false,
                 array: false,
-                whole_calls: false,
+                mistral: false,
+                anthropic_version: None,
             })
         };
         match path {
@@ -170,7 +174,7 @@ impl ClientDialect {
             model: model.to_owned(),
             stream_usage: conversation.is_some_and(|request| request.stream_usage),
             array: call.array,
-            whole_calls: call.whole_calls,
+            mistral: call.mistral,
             items: match task {
                 Task::Embeddings(request) => request.inputs.len(),
                 Task::Rerank(request) => request.documents.len(),
@@ -218,7 +222,7 @@ impl ClientDialect {
             (Self::AnthropicTokens, Outcome::CountTokens(count)) => anthropic::client::encode_count(*count),
             (Self::GeminiTokens, Outcome::CountTokens(count)) => gemini::client::encode_count(*count),
             (Self::OpenAiEmbeddings, Outcome::Embeddings(answer)) => {
-                openai::embeddings::encode_answer(answer, asked)?
+                openai::embeddings::encode_answer(answer, asked, now)?
             }
             (Self::CohereRerank, Outcome::Rerank(answer)) => rerank::encode_cohere(answer, asked),
             (Self::JinaRerank, Outcome::Rerank(answer)) => rerank::encode_jina(answer, asked),

@@ -23,7 +23,7 @@ pub struct Head<'a> {
 }
 
 /// How Mistral's SDKs begin to name themselves (`mistral-client-python/…`).
-const WHOLE_CALLS: &str = "mistral-client-";
+const MISTRAL: &str = "mistral-client-";
 
 /// A request whose body is still to be read.
 #[derive(Debug)]
@@ -85,7 +85,8 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
     let caller = plan.callers.identify(head.credentials(), head.origin, now).map_err(refuse)?;
     let mut service = service.ok_or_else(|| refuse(nothing_there(head)))?;
     if let Service::Task(call) = &mut service {
-        call.whole_calls = head.get("user-agent").is_some_and(|agent| agent.starts_with(WHOLE_CALLS));
+        call.mistral = head.get("user-agent").is_some_and(|agent| agent.starts_with(MISTRAL));
+        call.anthropic_version = head.get("anthropic-version").map(str::to_owned);
     }
     let asking = plan.access.asking(dialect, head.path(), head.headers, now);
     if let Service::Models(listing) = &service {

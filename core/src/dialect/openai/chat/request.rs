@@ -373,7 +373,8 @@ fn read_tool_choice<'a>(
             return match &*word {
                 "auto" => Ok(Some(ToolChoice::Auto)),
                 "none" => Ok(Some(ToolChoice::None)),
-                "required" => Ok(Some(ToolChoice::Required)),
+                // Mistral's clients have the other word.
+                "required" | "any" => Ok(Some(ToolChoice::Required)),
                 _ => {
                     Err(Failure::invalid_value("tool_choice", "has to be auto, none, required, or an object"))
                 }

@@ -91,7 +91,7 @@ impl ChatEncoder {
             }
             Event::ToolCall { choice, call, tool } => {
                 self.begin(choice, out);
-                if !self.asked.whole_calls {
+                if !self.asked.mistral {
                     self.release(choice, out);
                 }
                 self.tool_call(choice, call, &tool, out);
@@ -126,7 +126,7 @@ impl ChatEncoder {
             return self.delta(choice, "tool_calls", &[delta], out);
         }
         let custom = is_custom(&self.asked, &tool.name);
-        if custom || self.asked.whole_calls {
+        if custom || self.asked.mistral {
             let (id, name) = (tool.id.to_string(), tool.name.to_string());
             let signature = extra_content(tool).map(|extra| extra.google.thought_signature.into_owned());
             let arguments = tool.arguments.to_string();

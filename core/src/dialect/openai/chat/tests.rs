@@ -178,7 +178,7 @@ fn a_client_that_takes_calls_only_whole_gets_them_so() {
         Event::Finish { choice: 0, finish: Finish::ToolCalls, stop: None },
         Event::End,
     ];
-    let chunks = stream(events, Asked { whole_calls: true, ..asked(&[], false) });
+    let chunks = stream(events, Asked { mistral: true, ..asked(&[], false) });
     let calls: Vec<_> =
         deltas(&chunks).iter().filter_map(|delta| delta["tool_calls"].get(0).cloned()).collect();
     let written = [
@@ -203,8 +203,9 @@ fn what_mistrals_clients_say_is_understood() {
         ),
         ["random_seed", "safe_prompt", "messages[0].prefix"]
     );
-    let body = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":"https://a/b.png"}]}]}"#;
+    let body = r#"{"model":"m","tool_choice":"any","messages":[{"role":"user","content":[{"type":"image_url","image_url":"https://a/b.png"}]}]}"#;
     let request = decode_request(body.as_bytes()).expect("is a request");
+    assert_eq!(request.tool_choice, Some(ToolChoice::Required));
     assert!(
         matches!(&request.messages[0].parts[..], [Part::Media(media)] if matches!(&media.source, MediaSource::Url(url) if &**url == "https://a/b.png"))
     );
