@@ -113,7 +113,7 @@ class Square:
     def response(self) -> tuple[str, bytes]:
         """The provider's answer: its media type and its bytes."""
         if not self.stream:
-            return "application/json", json.dumps(self.heard["response"]).encode()
+            return "application/json", json.dumps(self.heard.get("response")).encode()
         events = self.heard["events"]
         if self.dialect == "bedrock":
             frames = [aws_event(*next(iter(event.items()))) for event in events]
