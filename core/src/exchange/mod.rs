@@ -4,6 +4,8 @@
 //! request and gives it each attempt's response. What leaves here is complete: whole header lists, whole bodies.
 
 mod admission;
+#[cfg(test)]
+mod answer_tests;
 mod attempt;
 mod bill;
 mod headers;
@@ -27,7 +29,7 @@ pub use response::{Attempt, Step};
 pub use stream::{Held, StreamAnswer};
 
 use crate::access::Asking;
-use crate::dialect::{ClientDialect, Service};
+use crate::dialect::{ClientDialect, Named, Service};
 use crate::failure::{Failure, Kind};
 use crate::identity::Caller;
 use crate::limit::{self, Reservation, Spent};
@@ -51,6 +53,8 @@ pub struct Exchange {
     size: usize,
     /// The client's body, while another attempt may need it.
     body: Option<Arc<Vec<u8>>>,
+    /// Where the body names the model, when it passes.
+    named: Option<Named>,
     /// The client's own headers that a provider of its own dialect gets.
     passing: Vec<(String, String)>,
     /// The targets that are tried, in order, by their positions among the model's; never empty.
@@ -78,6 +82,8 @@ pub struct Exchange {
     tells_cost: bool,
     /// What it has used in the end, once it is closed.
     bill: Option<Bill>,
+    /// What the headers of the latest attempt's response have told of its usage.
+    header_usage: Option<Usage>,
 }
 
 /// What became of one attempt.

@@ -8,7 +8,7 @@ use crate::conversation::Field;
 use crate::dialect::{By, ClientDialect, Service};
 use crate::failure::{Blame, Failure, Kind};
 use crate::identity::{Caller, Credentials, Origin};
-use crate::policy::{Model, Plan, Target};
+use crate::policy::{Model, Plan};
 use crate::route;
 use crate::shared::SharedMemory;
 use crate::task::{Task, TaskKind};
@@ -24,6 +24,9 @@ pub struct Head<'a> {
     pub headers: &'a [(String, String)],
     pub origin: Origin<'a>,
 }
+
+/// How Mistral's SDKs begin to name themselves (`mistral-client-python/…`).
+const MISTRAL: &str = "mistral-client-";
 
 /// A request whose body is still to be read.
 #[derive(Debug)]
@@ -60,7 +63,15 @@ impl<'a> Head<'a> {
             api_key: self.get("api-key"),
             x_goog_api_key: self.get("x-goog-api-key"),
             query: Credentials::query_of(self.get(":path").unwrap_or_default()),
+            protocols: self.protocols(),
         }
+    }
+
+    /// What the client of a WebSocket offers to speak.
+    fn protocols(self) -> Vec<&'a str> {
+        let is_socket = self.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
+        let offered = self.headers.iter().filter(|(name, _)| is_socket && name == headers::PROTOCOL_HEADER);
+        offered.map(|(_, value)| value.as_str()).collect()
     }
 }
 
@@ -77,7 +88,11 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         }
     }
     let caller = plan.callers.identify(head.credentials(), head.origin, now).map_err(refuse)?;
-    let service = service.ok_or_else(|| refuse(nothing_there(head)))?;
+    let mut service = service.ok_or_else(|| refuse(nothing_there(head)))?;
+    if let Service::Task(call) = &mut service {
+        call.mistral = head.get("user-agent").is_some_and(|agent| agent.starts_with(MISTRAL));
+        call.anthropic_version = head.get("anthropic-version").map(str::to_owned);
+    }
     let asking = plan.asking(dialect, head.path(), head.headers, now);
     if let Service::Models(listing) = &service {
         let models = plan.models_for(caller.as_deref(), &asking);
@@ -88,7 +103,10 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         Service::Passage(_) => headers::passes_with_body,
         Service::Task(_) | Service::Models(_) => headers::passes_to_provider,
     };
-    let passing = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
+    let mut passing: Vec<_> = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
+    if let Service::Passage(_) = &service {
+        passing.extend(headers::offered_protocols(&head.protocols()));
+    }
     let tells_cost = head.get(headers::STREAM_COST_HEADER).is_some_and(|wish| wish == "true");
     Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing, tells_cost })
 }
@@ -136,6 +154,7 @@ impl Opening {
             asking: &self.asking,
             needs,
         };
+        let mut named = None;
         let (stream, needs, (mut admitted, rerouted)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
@@ -148,16 +167,19 @@ impl Opening {
                 (task.streams(), needs, admitted)
             }
             (Service::Passage(passage), body) => {
-                let content_type = content_type(&self.passing);
-                let name = passing::model_named(passage, content_type, body.as_ref())?;
-                let prepare = |_: &Model, target: &Target| {
-                    passing::prepare(passage, target, content_type, body.as_ref())
+                named = passing::model_named(passage, content_type(&self.passing), body.as_ref())?;
+                let name = match (&named, &passage.by) {
+                    (Some(named), _) => Some(named.model.as_str()),
+                    (None, By::Query { model }) => Some(model.as_str()),
+                    (None, By::Body | By::Policy) => None,
                 };
-                let check = |model: &Model, target: &Target| prepare(model, target).map(drop);
-                let maker = Maker { prepare: &prepare, check: &check };
+                let maker = Maker {
+                    prepare: &|_, target| passing::prepare(passage, target, named.as_ref(), body.as_ref()),
+                    check: &|_, target| passing::check(target),
+                };
                 // What such a call will use, nobody knows before; limits that are spent refuse it all the same.
                 let needs = Some(Needs { input: 0, output: 0 });
-                (false, needs, self.admit(name.as_deref(), &applicant(needs), &maker)?)
+                (false, needs, self.admit(name, &applicant(needs), &maker)?)
             }
             (Service::Task(_) | Service::Models(_), _) => {
                 return Err(Failure::operator("The request's body was not read.").into());
@@ -173,6 +195,7 @@ impl Opening {
         let first = targets.first().copied();
         Ok(Exchange {
             service: self.service,
+            named,
             caller: self.caller,
             asking: self.asking,
             stream,
@@ -192,6 +215,7 @@ impl Opening {
             rerouted,
             tells_cost: self.tells_cost,
             bill: None,
+            header_usage: None,
             plan: self.plan,
             model,
         })
@@ -280,7 +304,7 @@ pub(super) fn unknown_model(client: ClientDialect, name: &str) -> Failure {
     }
 }
 
-pub(super) fn content_type(headers: &[(String, String)]) -> &str {
+fn content_type(headers: &[(String, String)]) -> &str {
     let header = headers.iter().find(|(name, _)| name == "content-type");
     header.map_or("", |(_, value)| value.as_str())
 }

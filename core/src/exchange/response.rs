@@ -22,6 +22,8 @@ pub struct Attempt {
     model: String,
     form: Form,
     stream: bool,
+    /// What the provider was offered to speak on a WebSocket.
+    protocols: Option<String>,
     /// How many bytes the client's body has.
     size: usize,
     /// Whether another target would be tried.
@@ -63,6 +65,11 @@ impl Attempt {
             model: target.model.clone(),
             form,
             stream: exchange.stream,
+            protocols: exchange
+                .passing
+                .iter()
+                .find(|(name, _)| name == headers::PROTOCOL_HEADER)
+                .map(|(_, value)| value.clone()),
             size: exchange.size,
             more,
             max_body_bytes: exchange.plan.listen.max_body_bytes as usize,
@@ -88,11 +95,24 @@ impl Attempt {
         own: &[(&'static str, String)],
         length: Length,
     ) -> Vec<(String, String)> {
-        headers::for_client(&self.provider.name, self.native(), theirs, status, own, length)
+        let is_chosen = theirs.iter().any(|(name, _)| name == headers::PROTOCOL_HEADER);
+        let chosen = self.protocols.as_deref().filter(|_| status == 101 && !is_chosen);
+        let mut headers =
+            headers::for_client(&self.provider.name, self.native(), theirs, status, own, length);
+        if let Some(protocol) = chosen.and_then(headers::chosen_protocol) {
+            headers.push((headers::PROTOCOL_HEADER.to_owned(), protocol.to_owned()));
+        }
+        headers
     }
 
-    /// The response's headers are there. `now`: seconds since the Unix epoch.
-    pub fn headers(&self, exchange: &mut Exchange, status: u16, content_type: &str, now: u64) -> Step {
+    /// The response's headers are there; `header` looks one up by its name in lower case. `now`: seconds since the Unix epoch.
+    pub fn headers(
+        &self,
+        exchange: &mut Exchange,
+        status: u16,
+        header: &dyn Fn(&str) -> Option<String>,
+        now: u64,
+    ) -> Step {
         exchange.answered(status);
         if status >= 400 {
             let for_client = provider_failure(status, None).status;
@@ -105,6 +125,8 @@ impl Attempt {
         if matches!(self.form, Form::Passing) {
             return Step::Pass(status);
         }
+        exchange.header_usage = self.dialect.header_usage(self.client.kind(), header);
+        let content_type = header("content-type").unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let framing = match media_type.as_str() {
             "text/event-stream" => Framing::ServerSentEvents,
@@ -177,11 +199,14 @@ impl Attempt {
             Form::Native { native, .. } => native.decode(self.client, self.dialect, body)?,
             Form::Translated(_) => self.dialect.decode(self.client.kind(), &self.model, body)?,
         };
-        let usage = outcome.usage().unwrap_or_else(|| self.estimate(&outcome, body));
+        let told = outcome.usage().or(exchange.header_usage);
+        let usage = told.unwrap_or_else(|| self.estimate(&outcome, body));
         exchange.settle(Some(usage));
-        if let Outcome::Embeddings(answer) = &mut outcome {
+        match &mut outcome {
             // OpenAI's clients demand a usage of embeddings.
-            answer.usage = Some(usage);
+            Outcome::Embeddings(answer) => answer.usage = Some(usage),
+            Outcome::Rerank(answer) => answer.usage = told,
+            Outcome::Conversation(_) | Outcome::CountTokens(_) => {}
         }
         let Form::Translated(asked) = &self.form else { return Ok(None) };
         let model = match &mut outcome {

@@ -1,7 +1,7 @@
 //! A streamed answer on its way: taken apart, watched, and translated or passed.
 
 use crate::conversation::Event;
-use crate::dialect::{ClientDialect, ClientStream, ProviderStream};
+use crate::dialect::{ClientDialect, ClientStream, ProviderStream, unsayable};
 use crate::failure::Failure;
 use crate::stream::{aws, sse};
 use crate::usage::{Usage, estimate};
@@ -66,6 +66,7 @@ pub(super) struct Passage {
 /// What has been learnt from the events.
 #[derive(Debug)]
 struct Progress {
+    client: ClientDialect,
     held: Held,
     usage: Option<Usage>,
     /// How many bytes of text the provider has produced.
@@ -96,6 +97,7 @@ impl StreamAnswer {
             way,
             size,
             progress: Progress {
+                client,
                 held: Held::Waiting,
                 usage: None,
                 produced: 0,
@@ -289,6 +291,15 @@ impl Progress {
     /// Takes one event. In a stream that passes as it is, what can't be read goes to `unreadable`: there is nothing to
     /// pass in its place.
     fn take(&mut self, event: Event<'_>, way: &mut Way, unreadable: &mut Option<Failure>, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        let event = match event {
+            Event::Media { media, .. } if matches!(way, Way::Translated(_)) && !self.client.shows(&media) => {
+                Event::Error(unsayable())
+            }
+            event => event,
+        };
         match &event {
             Event::Usage(latest) => self.usage = Some(*latest),
             Event::Text { text, .. } | Event::Refusal { text, .. } | Event::Reasoning { text, .. } => {
