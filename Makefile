@@ -18,7 +18,7 @@ MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
 
-.PHONY: fuzz rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny time-zones clean
+.PHONY: fuzz rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny time-zones estimate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -81,6 +81,9 @@ time-zones: ## renew core/data/time-zones.txt from the newest time zone database
 	@python3 -m venv $(TOOLS)/time-zones
 	@$(TOOLS)/time-zones/bin/python -m pip install --quiet --disable-pip-version-check --upgrade tzdata
 	@$(TOOLS)/time-zones/bin/python scripts/time-zones.py
+
+estimate: $(TOOLS)/node.done ## judge the estimate of tokens against tokenizers (docs/limits-estimates.md)
+	@bench/estimate/run.sh target/estimate judge
 
 clean: ## remove everything that was built or installed here
 	rm -rf target dist $(TOOLS) .run integration-tests/node/node_modules integration-tests/.pytest_cache

@@ -27,6 +27,7 @@ use crate::failure::{Failure, Kind};
 use crate::identity::Caller;
 use crate::policy::{Model, Plan};
 use crate::usage::Usage;
+use crate::usage::estimate::Input;
 use prepare::Prepared;
 
 /// A request that is being answered.
@@ -38,8 +39,8 @@ pub struct Exchange {
     pub model: Arc<Model>,
     /// Whether the client wants a stream.
     pub stream: bool,
-    /// How many bytes the client's body has.
-    size: usize,
+    /// About how many tokens the request has.
+    input: Input,
     /// The client's body, while another attempt may need it.
     body: Option<Arc<Vec<u8>>>,
     /// The client's own headers that a provider of its own dialect gets.

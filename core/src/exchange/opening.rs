@@ -10,6 +10,7 @@ use crate::failure::{Blame, Failure, Kind};
 use crate::identity::{Caller, Credentials, Origin};
 use crate::policy::{Model, Plan, Target};
 use crate::route;
+use crate::usage::estimate::{self, Input};
 
 use super::prepare::{self, Prepared};
 use super::{Exchange, Reply, headers, passing, too_large};
@@ -116,10 +117,10 @@ impl Opening {
 
     fn decide(self, body: Option<Arc<Vec<u8>>>) -> Result<Exchange, Failure> {
         let max_body_bytes = self.plan.listen.max_body_bytes;
-        let size = body.as_ref().map_or(0, |body| body.len());
-        if size > max_body_bytes as usize {
+        if body.as_ref().is_some_and(|body| body.len() > max_body_bytes as usize) {
             return Err(too_large(max_body_bytes));
         }
+        let mut input = Input::default();
         let (model, stream, (able, prepared)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
@@ -131,6 +132,7 @@ impl Opening {
                     |target| prepare::check(call, &model, target, &task, body),
                 )?;
                 let stream = task.streams();
+                input = estimate::input(&task);
                 (model, stream, chosen)
             }
             (Service::Passage(passage), body) => {
@@ -159,7 +161,7 @@ impl Opening {
             service: self.service,
             caller: self.caller,
             stream,
-            size,
+            input,
             body,
             passing: self.passing,
             prepared: targets.first().map(|first| (*first, prepared)),
