@@ -36,7 +36,8 @@ use crate::limit::{self, Reservation, Spent};
 use crate::policy::{Model, Plan};
 use crate::price::NanoUsd;
 use crate::usage::Usage;
-use admission::Needs;
+use crate::usage::estimate::Input;
+use admission::Expected;
 use prepare::{Changes, Prepared};
 
 /// A request that is being answered.
@@ -49,8 +50,8 @@ pub struct Exchange {
     pub model: Arc<Model>,
     /// Whether the client wants a stream.
     pub stream: bool,
-    /// How many bytes the client's body has.
-    size: usize,
+    /// About how many tokens the request has.
+    input: Input,
     /// The client's body, while another attempt may need it.
     body: Option<Arc<Vec<u8>>>,
     /// Where the body names the model, when it passes.
@@ -68,8 +69,8 @@ pub struct Exchange {
     /// Of the request that is answered.
     changes: Changes,
     usage: Option<Usage>,
-    /// What it is expected to use; `None` for what is free.
-    needs: Option<Needs>,
+    /// What limits expect it to use; `None` where there are none, and for what is free.
+    expected: Option<Expected>,
     /// What it has taken of its limits, until it is closed.
     reservation: Option<Reservation>,
     /// The target whose own limits that is for, by its position.

@@ -12,6 +12,7 @@ use crate::policy::{Model, Plan};
 use crate::route;
 use crate::shared::SharedMemory;
 use crate::task::{Task, TaskKind};
+use crate::usage::estimate::Input;
 
 use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
 use super::prepare::{self, Changes};
@@ -143,8 +144,7 @@ impl Opening {
 
     fn decide(self, body: Option<Arc<Vec<u8>>>, memory: &dyn SharedMemory) -> Result<Exchange, Denied> {
         let max_body_bytes = self.plan.listen.max_body_bytes;
-        let size = body.as_ref().map_or(0, |body| body.len());
-        if size > max_body_bytes as usize {
+        if body.as_ref().is_some_and(|body| body.len() > max_body_bytes as usize) {
             return Err(too_large(max_body_bytes).into());
         }
         let applicant = |needs| Applicant {
@@ -158,7 +158,7 @@ impl Opening {
         let (stream, needs, (mut admitted, rerouted)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
-                let needs = self.needs(&task, memory);
+                let needs = self.needs(&task, body);
                 let maker = Maker {
                     prepare: &|model, target| prepare::prepare(call, model, target, &task, body),
                     check: &|model, target| prepare::check(call, model, target, &task, body),
@@ -178,7 +178,7 @@ impl Opening {
                     check: &|_, target| passing::check(target),
                 };
                 // What such a call will use, nobody knows before; limits that are spent refuse it all the same.
-                let needs = Some(Needs { input: 0, output: 0 });
+                let needs = Some(Needs::default());
                 (false, needs, self.admit(name, &applicant(needs), &maker)?)
             }
             (Service::Task(_) | Service::Models(_), _) => {
@@ -189,7 +189,7 @@ impl Opening {
             // A body that passes as it comes can be sent once.
             admitted.able.truncate(1);
         }
-        let Admitted { model, able, prepared, reservation } = admitted;
+        let Admitted { model, able, prepared, reservation, expected } = admitted;
         let (route, targets) = route::serve(&model, &able);
         let targets = targets.to_vec();
         let first = targets.first().copied();
@@ -199,7 +199,7 @@ impl Opening {
             caller: self.caller,
             asking: self.asking,
             stream,
-            size,
+            input: needs.map(|needs| needs.input).unwrap_or_default(),
             body,
             passing: self.passing,
             prepared: first.map(|first| (first, prepared)),
@@ -208,10 +208,10 @@ impl Opening {
             attempts: Vec::new(),
             changes: Changes::default(),
             usage: None,
-            needs,
             reservation,
             held_for: first.unwrap_or_default(),
-            held_output: needs.map_or(0, |needs| needs.output),
+            held_output: expected.map_or(0, |expected| expected.output),
+            expected,
             rerouted,
             tells_cost: self.tells_cost,
             bill: None,
@@ -256,12 +256,13 @@ impl Opening {
         Err(spent.into())
     }
 
-    /// What a task is expected to use; `None` for what is free everywhere.
-    fn needs(&self, task: &Task<'_>, memory: &dyn SharedMemory) -> Option<Needs> {
+    /// What a task asks for; `None` for what is free everywhere.
+    fn needs(&self, task: &Task<'_>, body: &[u8]) -> Option<Needs> {
         match task.kind() {
             TaskKind::CountTokens => None,
-            _ if self.plan.limits.is_empty() => Some(Needs { input: 0, output: 0 }),
-            _ => Some(Needs::of(task, memory)),
+            // Nobody waits for the answer, and most providers tell it in theirs.
+            _ if self.plan.limits.is_empty() => Some(Needs { input: Input::of_bytes(body.len()), cap: None }),
+            _ => Some(Needs::of(task)),
         }
     }
 

@@ -7,9 +7,10 @@ use crate::failure::Failure;
 use crate::json::Text;
 use crate::policy::Target;
 use crate::task::Outcome;
-use crate::usage::{Usage, estimate};
+use crate::usage::Usage;
+use crate::usage::estimate::{self, Family};
 
-use super::stream::{Framing, StreamAnswer, Way};
+use super::stream::{Counts, Framing, StreamAnswer, Way};
 use super::{Exchange, Length, RETRIABLE, Reply, headers};
 
 /// One attempt, while its response comes in.
@@ -24,8 +25,10 @@ pub struct Attempt {
     stream: bool,
     /// What the provider was offered to speak on a WebSocket.
     protocols: Option<String>,
-    /// How many bytes the client's body has.
-    size: usize,
+    /// Whose tokenizer counts.
+    family: Family,
+    /// About how many tokens the request has.
+    input: u64,
     /// Whether another target would be tried.
     more: bool,
     max_body_bytes: usize,
@@ -58,6 +61,7 @@ pub enum Step {
 
 impl Attempt {
     pub(super) fn new(exchange: &Exchange, target: &Target, form: Form, more: bool) -> Self {
+        let family = Family::of(target.provider.dialect, &target.model);
         Self {
             client: exchange.client(),
             dialect: target.provider.dialect,
@@ -70,7 +74,8 @@ impl Attempt {
                 .iter()
                 .find(|(name, _)| name == headers::PROTOCOL_HEADER)
                 .map(|(_, value)| value.clone()),
-            size: exchange.size,
+            family,
+            input: exchange.input.tokens(family),
             more,
             max_body_bytes: exchange.plan.listen.max_body_bytes as usize,
         }
@@ -150,7 +155,8 @@ impl Attempt {
                 Way::Translated(Box::new(self.client.stream(asked.clone(), now)?)),
             ),
         };
-        Some(StreamAnswer::new(self.client, framing, reader, way, self.size, self.max_body_bytes))
+        let counts = Counts::new(self.input, self.family);
+        Some(StreamAnswer::new(self.client, framing, reader, way, counts, self.max_body_bytes))
     }
 
     /// Whether a response with this status is not for the client: another target is tried.
@@ -221,18 +227,18 @@ impl Attempt {
         self.client.encode(&outcome, asked, now).map(Some)
     }
 
-    /// What has been used, by the lengths of what was said: the provider doesn't tell.
+    /// What has been used, by what was said: the provider doesn't tell.
     fn estimate(&self, outcome: &Outcome<'_>, body: &[u8]) -> Usage {
-        let (input, output) = match outcome {
-            Outcome::CountTokens(_) => (0, 0),
-            Outcome::Conversation(_) => (self.size, body.len()),
-            Outcome::Embeddings(_) | Outcome::Rerank(_) => (self.size, 0),
+        let output = match outcome {
+            // Counting is free everywhere.
+            Outcome::CountTokens(_) => return Usage { estimated: true, ..Usage::default() },
+            Outcome::Conversation(answer) => match estimate::output(answer) {
+                // What passes as it is is not taken apart.
+                0 => estimate::text(&String::from_utf8_lossy(body)),
+                output => output,
+            },
+            Outcome::Embeddings(_) | Outcome::Rerank(_) => 0,
         };
-        Usage {
-            input: estimate::tokens(input),
-            output: estimate::tokens(output),
-            estimated: true,
-            ..Usage::default()
-        }
+        Usage { input: self.input, output: self.family.scale(output), estimated: true, ..Usage::default() }
     }
 }
