@@ -18,7 +18,7 @@ MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
 
-.PHONY: fuzz prices time-zones rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: fuzz prices time-zones estimate rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -86,6 +86,9 @@ prices: ## renew the built-in rate card from the package genai-prices
 	@python3 -m venv $(TOOLS)/prices
 	@$(TOOLS)/prices/bin/python -m pip install --quiet --disable-pip-version-check --upgrade genai-prices
 	@$(TOOLS)/prices/bin/python scripts/prices.py core/data/rate-card.txt core/data/LICENSE-genai-prices
+
+estimate: $(TOOLS)/node.done ## judge the estimate of tokens against tokenizers (docs/limits-estimates.md)
+	@bench/estimate/run.sh target/estimate judge
 
 clean: ## remove everything that was built or installed here
 	rm -rf target dist $(TOOLS) .run integration-tests/node/node_modules integration-tests/.pytest_cache

@@ -19,10 +19,10 @@ def gateway(mock_vendors):
         "bedrock": {"region": "eu-central-1"},
         "vertex": {"region": "europe-west4", "project": "project-1"},
     }
-    dialects = {square.provider for square in matrix.squares()}
+    dialects = {square.provider: square.dialect for square in matrix.squares()}
     providers = {
-        dialect: {"dialect": dialect, "endpoint": root, "credential": {"env": "TEST_OPENAI_KEY"}} | own.get(dialect, {})
-        for dialect in dialects
+        name: {"dialect": dialect, "endpoint": root, "credential": {"env": "TEST_OPENAI_KEY"}} | own.get(dialect, {})
+        for name, dialect in dialects.items()
     }
     models = {
         square.model: {"targets": [{"provider": square.provider, "model": square.heard["model"]}]} | square.policy
@@ -40,7 +40,7 @@ def script(vendors, square: matrix.Square) -> bytes:
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
     chunks = [{"base64": base64.b64encode(piece).decode()} for piece in pieces]
     status = square.heard.get("status", 200)
-    headers = [("content-type", content_type)]
+    headers = [("content-type", content_type), *square.heard.get("headers", {}).items()]
     vendors.script("openai", {"kind": "raw", "status": status, "headers": headers, "chunks": chunks})
     return body
 

@@ -33,7 +33,8 @@ impl Player<'_> {
     fn open(&mut self) -> Option<Exchange> {
         let random = &mut self.random;
         let team = *random.choice(&["blue", "red", "tight", "cut"]).unwrap();
-        let model = *random.choice(&["all", "chain", "dear", "openai", "claude", "gemini", "cohere"]).unwrap();
+        let model =
+            *random.choice(&["all", "chain", "dear", "openai", "claude", "gemini", "cohere"]).unwrap();
         let (path, body) = request(random, model);
         let mut headers = vec![
             (":method", "POST".to_owned()),
@@ -293,7 +294,10 @@ fn everything_agrees_over_a_hundred_thousand_exchanges() {
         println!("{}: {used} used by {} subjects", limit.name, counters.len());
     }
     for provider in PROVIDERS {
-        assert!(total.of_those(|key| key.provider == provider.name, |account| account.calls) > 100, "{provider:?}");
+        assert!(
+            total.of_those(|key| key.provider == provider.name, |account| account.calls) > 100,
+            "{provider:?}"
+        );
     }
     assert!(total.told > EXCHANGES as u64 / 4 && total.failovers > EXCHANGES as u64 / 20);
     assert!(total.refused.len() >= 2 && total.cut > 100 && total.comments > 1000 && total.headers > 1000);

@@ -30,9 +30,13 @@ fn open(plan: &Arc<Plan>, square: &Square<'_>) -> Result<Exchange, Reply> {
 fn play(plan: &Arc<Plan>, square: &Square<'_>, chunks: &[&[u8]]) -> Answer {
     let mut opened = open(plan, square).expect("opened before");
     let (_, attempt) = opened
-        .attempt(square.provider_dialect, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .attempt(square.provider_name, 1, &LocalMemory::default(), Duration::from_secs(NOW))
         .expect("attempted before");
-    answer_in(&mut opened, &attempt, square.status(), square.content_type(), chunks)
+    let header = |name: &str| match name {
+        "content-type" => Some(square.content_type().to_owned()),
+        name => square.provider.headers.get(name).cloned(),
+    };
+    answer_in(&mut opened, &attempt, square.status(), &header, chunks)
 }
 
 /// What is wrong with a square.
@@ -44,7 +48,7 @@ fn run(square: &Square<'_>) -> Vec<String> {
         Ok(opened) => opened,
     };
     let (sent, attempt) = opened
-        .attempt(square.provider_dialect, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .attempt(square.provider_name, 1, &LocalMemory::default(), Duration::from_secs(NOW))
         .expect("can be asked");
     drop(attempt);
     let path = sent.headers.iter().find(|(name, _)| name == ":path").map(|(_, value)| value.as_str());

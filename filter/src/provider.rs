@@ -260,9 +260,9 @@ impl HttpContext for ProviderFilter {
             return Action::Continue;
         };
         let response = MapType::HttpResponseHeaders;
-        let header = |name| host::header(response, name).ok().flatten().unwrap_or_default();
-        let status = header(":status").parse().unwrap_or(0);
-        let step = attempt.headers(&mut exchange.borrow_mut(), status, &header("content-type"), now());
+        let header = |name: &str| host::header(response, name).ok().flatten();
+        let status = header(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
+        let step = attempt.headers(&mut exchange.borrow_mut(), status, &header, now());
         match step {
             Step::Pass(status) => match self.release(status, &[], Length::Unchanged) {
                 Ok(()) => Action::Continue,

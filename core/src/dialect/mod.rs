@@ -9,6 +9,8 @@ mod cohere;
 mod failures;
 mod gemini;
 mod lacks;
+#[cfg(test)]
+mod loops;
 mod malformed;
 mod matrix;
 mod models;
@@ -22,6 +24,7 @@ mod rerank;
 mod service;
 mod vertex;
 
+pub(crate) use client::unsayable;
 pub use client::{Asked, Call, ClientDialect, ClientStream};
 pub(crate) use failures::{is_about_the_gateway, provider_failure};
 pub use lacks::Lacks;

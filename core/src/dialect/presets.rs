@@ -214,7 +214,7 @@ pub const PRESETS: &[Preset] = &[
         name: "openrouter",
         endpoint: "https://openrouter.ai/api/v1",
         open: false,
-        has: Apis { responses: true, completions: true, embeddings: true, ..CHAT },
+        has: Apis { responses: true, completions: true, embeddings: true, rerank: true },
         quirks: &[
             Quirk::Takes("top_k"),
             Quirk::Within(&Ranges { temperature: Range::between(0.0, 2.0), ..Ranges::ANY }),

@@ -6,7 +6,7 @@ use crate::credential::{Authentication, Secret};
 use crate::failure::Failure;
 use crate::policy::Provider;
 use crate::task::{Outcome, Task, TaskKind};
-use crate::usage::ServiceTier;
+use crate::usage::{ServiceTier, Usage};
 
 /// The wire format that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,6 +138,14 @@ impl ProviderDialect {
         }
     }
 
+    /// What the headers of a successful response tell of its usage, where its body may not; `header` looks one up.
+    pub fn header_usage(self, kind: TaskKind, header: &dyn Fn(&str) -> Option<String>) -> Option<Usage> {
+        match self {
+            Self::Bedrock => bedrock::header_usage(kind, header),
+            _ => None,
+        }
+    }
+
     /// Reads an error response: `status` is the provider's, the failure's is what the client gets.
     pub fn decode_failure(self, status: u16, body: &[u8]) -> Failure {
         match self {
@@ -159,7 +167,7 @@ impl ProviderDialect {
             Self::Gemini => ProviderStream::Gemini(Box::default()),
             Self::Vertex if vertex::is_claude(model) => ProviderStream::Anthropic(Box::default()),
             Self::Vertex => ProviderStream::Gemini(Box::default()),
-            Self::Bedrock => ProviderStream::Bedrock(Box::default()),
+            Self::Bedrock => ProviderStream::Bedrock(Box::new(bedrock::StreamReader::new(model))),
             Self::Cohere => ProviderStream::Cohere(Box::default()),
         }
     }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use crate::access::{Asking, Place};
 use crate::failure::Failure;
 use crate::identity::Caller;
+use crate::limit::typical::Typical;
 use crate::limit::{Amounts, Call, Limits, Reservation, Spent};
 use crate::policy::{Model, Plan, Target};
-use crate::shared::SharedMemory;
+use crate::shared::{SharedMemory, update};
 use crate::task::Task;
 use crate::usage::Usage;
+use crate::usage::estimate::{self, Family, Input};
 
 use super::prepare::Prepared;
 
@@ -21,11 +23,18 @@ pub(super) enum Denied {
     Spent(Spent),
 }
 
-/// What a call is expected to use, whoever serves it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a call asks for, whoever serves it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
-    /// Tokens, as far as they can be told before.
-    pub input: u64,
+    pub input: Input,
+    /// How many tokens the answer may have, where the client says so.
+    pub cap: Option<u64>,
+}
+
+/// What a call to one model is expected to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Expected {
+    input: Input,
     /// Tokens: the client's cap, or what the model's answers typically have.
     pub output: u64,
 }
@@ -39,6 +48,8 @@ pub(super) struct Admitted {
     /// The request for the first of them.
     pub prepared: Prepared,
     pub reservation: Option<Reservation>,
+    /// What that was taken for; `None` for what is free.
+    pub expected: Option<Expected>,
 }
 
 /// Makes requests for a model's targets, or finds out why that can't be.
@@ -72,17 +83,45 @@ impl From<Spent> for Denied {
 }
 
 impl Needs {
-    /// What a task is expected to use.
-    pub(super) fn of(task: &Task<'_>, memory: &dyn SharedMemory) -> Self {
-        let _ = (task, memory);
-        Self { input: 0, output: 0 }
+    pub(super) fn of(task: &Task<'_>) -> Self {
+        Self { input: estimate::input(task), cap: estimate::output_cap(task) }
     }
 
-    /// What limits have to hold for a target: the most that is expected.
-    pub(super) fn at(self, target: &Target) -> Amounts {
-        let usage = Usage { input: self.input, output: self.output, ..Usage::default() };
-        Amounts { input: self.input, output: self.output, nano_usd: target.cost(&usage).unwrap_or(0) }
+    fn of_model(self, model: &Model, memory: &dyn SharedMemory) -> Expected {
+        let typical = || {
+            let typical = typical(memory, &model.name).tokens();
+            // Where a provider has to be told a limit, it is this one.
+            model.default_max_tokens.map_or(typical, |most| typical.min(u64::from(most)))
+        };
+        Expected { input: self.input, output: self.cap.unwrap_or_else(typical) }
     }
+}
+
+impl Expected {
+    /// What limits have to hold for a target: rarely less than it will be.
+    pub(super) fn at(self, target: &Target) -> Amounts {
+        let family = Family::of(target.provider.dialect, &target.model);
+        let input = estimate::reserve(self.input.tokens(family));
+        let usage = Usage { input, output: self.output, ..Usage::default() };
+        Amounts { input, output: self.output, nano_usd: target.cost(&usage).unwrap_or(0) }
+    }
+}
+
+/// What the model's answers typically have.
+fn typical(memory: &dyn SharedMemory, model: &str) -> Typical {
+    memory.get(&typical_name(model)).and_then(|(state, _)| Typical::decode(&state)).unwrap_or_default()
+}
+
+/// Learns from an answer. What others have learnt in the same moment goes before it.
+pub(super) fn learn(memory: &dyn SharedMemory, model: &str, output: u64) {
+    let _ = update(memory, &typical_name(model), 1, |state| {
+        let learnt = Typical::decode(state).unwrap_or_default().learn(output);
+        Ok((Some(learnt.encode().to_vec()), ()))
+    });
+}
+
+fn typical_name(model: &str) -> String {
+    format!("sluice-typical/{model}")
 }
 
 impl Applicant<'_> {
@@ -108,9 +147,10 @@ impl Applicant<'_> {
         let limits = self.limits();
         if limits.is_empty() {
             let (able, prepared) = choose(&model, &allowed, maker)?;
-            return Ok(Admitted { model, able, prepared, reservation: None });
+            return Ok(Admitted { model, able, prepared, reservation: None, expected: None });
         }
-        self.keep_affordable(&model, &mut allowed)?;
+        let expected = self.needs.map(|needs| needs.of_model(&model, self.memory));
+        self.keep_affordable(&model, expected, &mut allowed)?;
         loop {
             let (able, prepared) = choose(&model, &allowed, maker)?;
             let targets: Vec<&Target> =
@@ -119,17 +159,19 @@ impl Applicant<'_> {
                 return Err(Failure::operator("The model has no targets.").into());
             };
             // Whichever of them serves it in the end, the call does not outgrow what is held.
-            let most = |needs: Needs| {
-                let dearest =
-                    targets.iter().map(|target| needs.at(target)).max_by_key(|amounts| amounts.nano_usd);
-                dearest.unwrap_or_default()
+            let most = |expected: Expected| {
+                let each = targets.iter().map(|target| expected.at(target));
+                each.fold(Amounts::default(), Amounts::most)
             };
             let call = self.call(&model);
-            let mut reservation = limits.take(self.memory, call, self.needs.map(most), self.now())?;
-            let needs = self.needs.map(|needs| needs.at(first));
+            let mut reservation = limits.take(self.memory, call, expected.map(most), self.now())?;
+            let at_first = expected.map(|expected| expected.at(first));
             let place = Place::of(first);
-            match limits.take_for(self.memory, call, place, needs, self.now(), &mut reservation) {
-                Ok(()) => return Ok(Admitted { model, able, prepared, reservation: Some(reservation) }),
+            match limits.take_for(self.memory, call, place, at_first, self.now(), &mut reservation) {
+                Ok(()) => {
+                    let reservation = Some(reservation);
+                    return Ok(Admitted { model, able, prepared, reservation, expected });
+                }
                 // Others were quicker: the next target is the first then.
                 Err(spent) => {
                     limits.cancel(self.memory, reservation, self.now());
@@ -144,11 +186,16 @@ impl Applicant<'_> {
     }
 
     /// Leaves out the targets whose own limits have no room, and those that nobody can tell the price of, where that matters.
-    fn keep_affordable(&self, model: &Model, allowed: &mut Vec<usize>) -> Result<(), Denied> {
+    fn keep_affordable(
+        &self,
+        model: &Model,
+        expected: Option<Expected>,
+        allowed: &mut Vec<usize>,
+    ) -> Result<(), Denied> {
         let mut denied = None;
         allowed.retain(|position| {
             let Some(target) = model.targets.get(*position) else { return false };
-            match self.affords(model, target) {
+            match self.affords(model, expected, target) {
                 Ok(()) => true,
                 Err(reason) => {
                     denied.get_or_insert(reason);
@@ -162,14 +209,14 @@ impl Applicant<'_> {
         }
     }
 
-    fn affords(&self, model: &Model, target: &Target) -> Result<(), Denied> {
+    fn affords(&self, model: &Model, expected: Option<Expected>, target: &Target) -> Result<(), Denied> {
         let (call, place) = (self.call(model), Place::of(target));
-        if self.needs.is_some() && target.price.is_none() && self.limits().counts_money(call, place) {
+        if expected.is_some() && target.price.is_none() && self.limits().counts_money(call, place) {
             return Err(unpriced(&model.name).into());
         }
         if self.limits().are_of_targets() {
-            let needs = self.needs.map(|needs| needs.at(target));
-            self.limits().admit(self.memory, call, place, needs, self.now())?;
+            let amounts = expected.map(|expected| expected.at(target));
+            self.limits().admit(self.memory, call, place, amounts, self.now())?;
         }
         Ok(())
     }

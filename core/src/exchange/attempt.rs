@@ -8,7 +8,6 @@ use crate::failure::Failure;
 use crate::policy::Target;
 use crate::shared::SharedMemory;
 
-use super::opening::content_type;
 use super::passing;
 use super::prepare::{self, Prepared};
 use super::response::{Attempt, Form};
@@ -74,7 +73,7 @@ impl Exchange {
                 prepare::prepare(call, &self.model, target, &task, body)
             }
             Service::Passage(passage) => {
-                passing::prepare(passage, target, content_type(&self.passing), self.body.as_ref())
+                passing::prepare(passage, target, self.named.as_ref(), self.body.as_ref())
             }
             Service::Models(_) => Err(gone()),
         }

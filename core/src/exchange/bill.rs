@@ -7,9 +7,11 @@ use crate::limit::{Amounts, Settled, Spent};
 use crate::policy::Target;
 use crate::price::{NanoUsd, Origin};
 use crate::shared::SharedMemory;
-use crate::usage::{Usage, estimate};
+use crate::task::TaskKind;
+use crate::usage::Usage;
+use crate::usage::estimate::Family;
 
-use super::{Exchange, StreamAnswer};
+use super::{Exchange, StreamAnswer, admission};
 
 /// The end of an exchange: what it has used, and what its limits say to that.
 #[derive(Debug, Default)]
@@ -34,6 +36,11 @@ impl Exchange {
         self.usage = usage;
         let nano_usd = self.cost();
         let actual = usage.map(|usage| amounts(&usage, nano_usd));
+        if let (Some(usage), false) = (usage, self.plan.limits.is_empty())
+            && !usage.estimated
+        {
+            admission::learn(memory, &self.model.name, usage.output);
+        }
         let settled = match self.reservation.take() {
             Some(reservation) => self.plan.limits.settle(memory, reservation, actual, now),
             None => Settled::default(),
@@ -57,9 +64,10 @@ impl Exchange {
 
     /// By how many hundredths the estimate of the request's tokens was off; `None` where it was not needed, or nobody knows.
     pub fn estimate_error(&self) -> Option<u64> {
-        let (needs, usage) = (self.needs?, self.usage?);
-        (needs.input > 0 && usage.input > 0 && !usage.estimated)
-            .then(|| needs.input.abs_diff(usage.input).saturating_mul(100) / usage.input)
+        let (_, usage) = (self.expected?, self.usage?);
+        let estimated = self.estimated_input()?;
+        (estimated > 0 && usage.input > 0 && !usage.estimated)
+            .then(|| estimated.abs_diff(usage.input).saturating_mul(100) / usage.input)
     }
 
     /// Whether something was used that nobody knows the price of.
@@ -133,7 +141,7 @@ impl Exchange {
             model: &self.model.name,
         };
         let place = crate::access::Place::of(target);
-        let needs = self.needs.map(|needs| needs.at(target));
+        let needs = self.expected.map(|expected| expected.at(target));
         self.plan.limits.take_for(memory, call, place, needs, now, reservation)
     }
 
@@ -148,11 +156,17 @@ impl Exchange {
 
     /// What has been sent to the provider, as far as that is known without its word.
     fn sent(&self) -> Option<Usage> {
-        let Service::Task(_) = self.service else { return None };
-        let needs = self.needs?;
-        // Where there are no limits, nobody has looked at what is asked before.
-        let input = if needs.input > 0 { needs.input } else { estimate::tokens(self.size) };
-        Some(Usage { input, estimated: true, ..Usage::default() })
+        let Service::Task(call) = &self.service else { return None };
+        if call.dialect.kind() == TaskKind::CountTokens {
+            return None;
+        }
+        Some(Usage { input: self.estimated_input()?, estimated: true, ..Usage::default() })
+    }
+
+    /// About how many tokens the request has, by the tokenizer of whoever was asked last.
+    fn estimated_input(&self) -> Option<u64> {
+        let target = self.target()?;
+        Some(self.input.tokens(Family::of(target.provider.dialect, &target.model)))
     }
 }
 

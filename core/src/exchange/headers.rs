@@ -81,6 +81,27 @@ pub(super) fn passes_with_body(name: &str) -> bool {
     WITH_BODY.contains(&name) || passes_to_provider(name)
 }
 
+/// What a WebSocket's client offers to speak, and what its server chooses of that.
+pub(super) const PROTOCOL_HEADER: &str = "sec-websocket-protocol";
+
+/// The protocol of OpenAI's realtime API.
+const REALTIME: &str = "realtime";
+
+/// The protocols that a provider is offered. Clients in browsers put credentials and accounts among those that they offer, so only
+/// such pass as are known to be none.
+pub(super) fn offered_protocols(offered: &[&str]) -> Option<(String, String)> {
+    let protocols = offered.iter().flat_map(|protocols| protocols.split(',')).map(str::trim);
+    let passing: Vec<_> =
+        protocols.filter(|protocol| *protocol == REALTIME || protocol.starts_with("openai-beta.")).collect();
+    (!passing.is_empty()).then(|| (PROTOCOL_HEADER.to_owned(), passing.join(", ")))
+}
+
+/// What a client is told that has offered these protocols, when a provider has chosen none: the only one that there is. A browser
+/// closes a socket of which it has offered protocols and was told none.
+pub(super) fn chosen_protocol(offered: &str) -> Option<&'static str> {
+    offered.split(", ").any(|protocol| protocol == REALTIME).then_some(REALTIME)
+}
+
 /// What is known of the length of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {

@@ -4,6 +4,8 @@
 //! request and gives it each attempt's response. What leaves here is complete: whole header lists, whole bodies.
 
 mod admission;
+#[cfg(test)]
+mod answer_tests;
 mod attempt;
 mod bill;
 mod headers;
@@ -27,14 +29,15 @@ pub use response::{Attempt, Step};
 pub use stream::{Held, StreamAnswer};
 
 use crate::access::Asking;
-use crate::dialect::{ClientDialect, Service};
+use crate::dialect::{ClientDialect, Named, Service};
 use crate::failure::{Failure, Kind};
 use crate::identity::Caller;
 use crate::limit::{self, Reservation, Spent};
 use crate::policy::{Model, Plan};
 use crate::price::NanoUsd;
 use crate::usage::Usage;
-use admission::Needs;
+use crate::usage::estimate::Input;
+use admission::Expected;
 use prepare::{Changes, Prepared};
 
 /// A request that is being answered.
@@ -47,10 +50,12 @@ pub struct Exchange {
     pub model: Arc<Model>,
     /// Whether the client wants a stream.
     pub stream: bool,
-    /// How many bytes the client's body has.
-    size: usize,
+    /// About how many tokens the request has.
+    input: Input,
     /// The client's body, while another attempt may need it.
     body: Option<Arc<Vec<u8>>>,
+    /// Where the body names the model, when it passes.
+    named: Option<Named>,
     /// The client's own headers that a provider of its own dialect gets.
     passing: Vec<(String, String)>,
     /// The targets that are tried, in order, by their positions among the model's; never empty.
@@ -64,8 +69,8 @@ pub struct Exchange {
     /// Of the request that is answered.
     changes: Changes,
     usage: Option<Usage>,
-    /// What it is expected to use; `None` for what is free.
-    needs: Option<Needs>,
+    /// What limits expect it to use; `None` where there are none, and for what is free.
+    expected: Option<Expected>,
     /// What it has taken of its limits, until it is closed.
     reservation: Option<Reservation>,
     /// The target whose own limits that is for, by its position.
@@ -78,6 +83,8 @@ pub struct Exchange {
     tells_cost: bool,
     /// What it has used in the end, once it is closed.
     bill: Option<Bill>,
+    /// What the headers of the latest attempt's response have told of its usage.
+    header_usage: Option<Usage>,
 }
 
 /// What became of one attempt.

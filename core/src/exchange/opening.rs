@@ -8,10 +8,11 @@ use crate::conversation::Field;
 use crate::dialect::{By, ClientDialect, Service};
 use crate::failure::{Blame, Failure, Kind};
 use crate::identity::{Caller, Credentials, Origin};
-use crate::policy::{Model, Plan, Target};
+use crate::policy::{Model, Plan};
 use crate::route;
 use crate::shared::SharedMemory;
 use crate::task::{Task, TaskKind};
+use crate::usage::estimate::Input;
 
 use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
 use super::prepare::{self, Changes};
@@ -24,6 +25,9 @@ pub struct Head<'a> {
     pub headers: &'a [(String, String)],
     pub origin: Origin<'a>,
 }
+
+/// How Mistral's SDKs begin to name themselves (`mistral-client-python/…`).
+const MISTRAL: &str = "mistral-client-";
 
 /// A request whose body is still to be read.
 #[derive(Debug)]
@@ -60,7 +64,15 @@ impl<'a> Head<'a> {
             api_key: self.get("api-key"),
             x_goog_api_key: self.get("x-goog-api-key"),
             query: Credentials::query_of(self.get(":path").unwrap_or_default()),
+            protocols: self.protocols(),
         }
+    }
+
+    /// What the client of a WebSocket offers to speak.
+    fn protocols(self) -> Vec<&'a str> {
+        let is_socket = self.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
+        let offered = self.headers.iter().filter(|(name, _)| is_socket && name == headers::PROTOCOL_HEADER);
+        offered.map(|(_, value)| value.as_str()).collect()
     }
 }
 
@@ -77,7 +89,11 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         }
     }
     let caller = plan.callers.identify(head.credentials(), head.origin, now).map_err(refuse)?;
-    let service = service.ok_or_else(|| refuse(nothing_there(head)))?;
+    let mut service = service.ok_or_else(|| refuse(nothing_there(head)))?;
+    if let Service::Task(call) = &mut service {
+        call.mistral = head.get("user-agent").is_some_and(|agent| agent.starts_with(MISTRAL));
+        call.anthropic_version = head.get("anthropic-version").map(str::to_owned);
+    }
     let asking = plan.asking(dialect, head.path(), head.headers, now);
     if let Service::Models(listing) = &service {
         let models = plan.models_for(caller.as_deref(), &asking);
@@ -88,7 +104,10 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         Service::Passage(_) => headers::passes_with_body,
         Service::Task(_) | Service::Models(_) => headers::passes_to_provider,
     };
-    let passing = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
+    let mut passing: Vec<_> = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
+    if let Service::Passage(_) = &service {
+        passing.extend(headers::offered_protocols(&head.protocols()));
+    }
     let tells_cost = head.get(headers::STREAM_COST_HEADER).is_some_and(|wish| wish == "true");
     Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing, tells_cost })
 }
@@ -125,8 +144,7 @@ impl Opening {
 
     fn decide(self, body: Option<Arc<Vec<u8>>>, memory: &dyn SharedMemory) -> Result<Exchange, Denied> {
         let max_body_bytes = self.plan.listen.max_body_bytes;
-        let size = body.as_ref().map_or(0, |body| body.len());
-        if size > max_body_bytes as usize {
+        if body.as_ref().is_some_and(|body| body.len() > max_body_bytes as usize) {
             return Err(too_large(max_body_bytes).into());
         }
         let applicant = |needs| Applicant {
@@ -136,10 +154,11 @@ impl Opening {
             asking: &self.asking,
             needs,
         };
+        let mut named = None;
         let (stream, needs, (mut admitted, rerouted)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
-                let needs = self.needs(&task, memory);
+                let needs = self.needs(&task, body);
                 let maker = Maker {
                     prepare: &|model, target| prepare::prepare(call, model, target, &task, body),
                     check: &|model, target| prepare::check(call, model, target, &task, body),
@@ -148,16 +167,19 @@ impl Opening {
                 (task.streams(), needs, admitted)
             }
             (Service::Passage(passage), body) => {
-                let content_type = content_type(&self.passing);
-                let name = passing::model_named(passage, content_type, body.as_ref())?;
-                let prepare = |_: &Model, target: &Target| {
-                    passing::prepare(passage, target, content_type, body.as_ref())
+                named = passing::model_named(passage, content_type(&self.passing), body.as_ref())?;
+                let name = match (&named, &passage.by) {
+                    (Some(named), _) => Some(named.model.as_str()),
+                    (None, By::Query { model }) => Some(model.as_str()),
+                    (None, By::Body | By::Policy) => None,
                 };
-                let check = |model: &Model, target: &Target| prepare(model, target).map(drop);
-                let maker = Maker { prepare: &prepare, check: &check };
+                let maker = Maker {
+                    prepare: &|_, target| passing::prepare(passage, target, named.as_ref(), body.as_ref()),
+                    check: &|_, target| passing::check(target),
+                };
                 // What such a call will use, nobody knows before; limits that are spent refuse it all the same.
-                let needs = Some(Needs { input: 0, output: 0 });
-                (false, needs, self.admit(name.as_deref(), &applicant(needs), &maker)?)
+                let needs = Some(Needs::default());
+                (false, needs, self.admit(name, &applicant(needs), &maker)?)
             }
             (Service::Task(_) | Service::Models(_), _) => {
                 return Err(Failure::operator("The request's body was not read.").into());
@@ -167,16 +189,17 @@ impl Opening {
             // A body that passes as it comes can be sent once.
             admitted.able.truncate(1);
         }
-        let Admitted { model, able, prepared, reservation } = admitted;
+        let Admitted { model, able, prepared, reservation, expected } = admitted;
         let (route, targets) = route::serve(&model, &able);
         let targets = targets.to_vec();
         let first = targets.first().copied();
         Ok(Exchange {
             service: self.service,
+            named,
             caller: self.caller,
             asking: self.asking,
             stream,
-            size,
+            input: needs.map(|needs| needs.input).unwrap_or_default(),
             body,
             passing: self.passing,
             prepared: first.map(|first| (first, prepared)),
@@ -185,13 +208,14 @@ impl Opening {
             attempts: Vec::new(),
             changes: Changes::default(),
             usage: None,
-            needs,
             reservation,
             held_for: first.unwrap_or_default(),
-            held_output: needs.map_or(0, |needs| needs.output),
+            held_output: expected.map_or(0, |expected| expected.output),
+            expected,
             rerouted,
             tells_cost: self.tells_cost,
             bill: None,
+            header_usage: None,
             plan: self.plan,
             model,
         })
@@ -232,12 +256,13 @@ impl Opening {
         Err(spent.into())
     }
 
-    /// What a task is expected to use; `None` for what is free everywhere.
-    fn needs(&self, task: &Task<'_>, memory: &dyn SharedMemory) -> Option<Needs> {
+    /// What a task asks for; `None` for what is free everywhere.
+    fn needs(&self, task: &Task<'_>, body: &[u8]) -> Option<Needs> {
         match task.kind() {
             TaskKind::CountTokens => None,
-            _ if self.plan.limits.is_empty() => Some(Needs { input: 0, output: 0 }),
-            _ => Some(Needs::of(task, memory)),
+            // Nobody waits for the answer, and most providers tell it in theirs.
+            _ if self.plan.limits.is_empty() => Some(Needs { input: Input::of_bytes(body.len()), cap: None }),
+            _ => Some(Needs::of(task)),
         }
     }
 
@@ -280,7 +305,7 @@ pub(super) fn unknown_model(client: ClientDialect, name: &str) -> Failure {
     }
 }
 
-pub(super) fn content_type(headers: &[(String, String)]) -> &str {
+fn content_type(headers: &[(String, String)]) -> &str {
     let header = headers.iter().find(|(name, _)| name == "content-type");
     header.map_or("", |(_, value)| value.as_str())
 }

@@ -49,6 +49,10 @@ fn hello() -> Value {
     json!({"model": "chat", "messages": [{"role": "user", "content": "Hello"}]})
 }
 
+fn json_type(name: &str) -> Option<String> {
+    (name == "content-type").then(|| "application/json".to_owned())
+}
+
 fn routing(exchange: &Exchange, name: &str) -> String {
     exchange.routing().into_iter().find(|(header, _)| *header == name).expect("is there").1
 }
@@ -138,11 +142,14 @@ fn what_was_left_out_and_who_failed_is_said() {
         exchange.remarks().contains(&("x-sluice-failed", "openai;no-answer".to_owned())),
         "it has not answered yet"
     );
-    assert!(matches!(attempt.headers(&mut exchange, 529, "", NOW), Step::Pass(503)), "a retry follows");
+    assert!(
+        matches!(attempt.headers(&mut exchange, 529, &|_| None, NOW), Step::Pass(503)),
+        "a retry follows"
+    );
     let (_, attempt) = exchange
         .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
         .expect("can be asked");
-    assert!(matches!(attempt.headers(&mut exchange, 200, "application/json", NOW), Step::Whole));
+    assert!(matches!(attempt.headers(&mut exchange, 200, &json_type, NOW), Step::Whole));
     let remarks = exchange.remarks();
     assert!(remarks.contains(&("x-sluice-failed", "openai;529".to_owned())), "{remarks:?}");
     assert!(remarks.contains(&("x-sluice-dropped", "seed".to_owned())), "{remarks:?}");
@@ -176,13 +183,13 @@ fn the_last_failure_reaches_the_client_in_its_own_dialect() {
         .attempt("openai", 1, &LocalMemory::default(), Duration::from_secs(NOW))
         .expect("can be asked");
     assert!(
-        matches!(first.headers(&mut exchange, 401, "", NOW), Step::Pass(502)),
+        matches!(first.headers(&mut exchange, 401, &|_| None, NOW), Step::Pass(502)),
         "the next may have a better key"
     );
     let (_, last) = exchange
         .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
         .expect("can be asked");
-    assert!(matches!(last.headers(&mut exchange, 529, "application/json", NOW), Step::Whole));
+    assert!(matches!(last.headers(&mut exchange, 529, &json_type, NOW), Step::Whole));
     let body = br#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
     let reply = last.whole(&mut exchange, 529, body, NOW).expect("is rewritten");
     let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
@@ -226,4 +233,42 @@ fn a_body_over_the_limit_is_refused() {
     let plan = Arc::new(policy::load(document.to_string().as_bytes(), &|_| None).expect("is good"));
     let long = json!({"model": "chat", "messages": [{"role": "user", "content": "x".repeat(1024)}]});
     assert_eq!(open_with(&plan, &long, &[]).expect_err("is too long").status, 413);
+}
+
+#[test]
+fn what_nobody_tells_is_estimated_by_what_was_said() {
+    let words = "The weather is fine today, and so it will be tomorrow. ".repeat(20);
+    let truth = 261; // by o200k_base
+    let asked = json!({"model": "chat", "messages": [{"role": "user", "content": [
+        {"type": "text", "text": words},
+        // The letters of a document are no text.
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": format!("data:application/pdf;base64,{}", "QUJD".repeat(10_000))}},
+    ]}]});
+    let near = |tokens: u64, truth: u64| assert!(tokens.abs_diff(truth) <= truth / 5, "{tokens} for {truth}");
+    let mut exchange = open_with(&plan(&everyone(), "refuse"), &asked, &[]).expect("opens");
+
+    // An answer that passes as it is, its envelope counted too.
+    let (_, attempt) = exchange
+        .attempt("openai", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
+    let message = json!({"role": "assistant", "content": words});
+    let body = json!({"id": "a", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]});
+    assert_eq!(attempt.whole(&mut exchange, 200, body.to_string().as_bytes(), NOW), None);
+    let usage = exchange.usage().expect("is estimated");
+    assert!(usage.estimated);
+    near(usage.input, truth + 7 + 1_500);
+    near(usage.output, truth + 30);
+
+    // One that is translated, counted as Claude does.
+    let mut exchange = open_with(&plan(&json!([everyone()[1]]), "refuse"), &asked, &[]).expect("opens");
+    let (_, attempt) = exchange
+        .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
+    let body = json!({"id": "a", "type": "message", "role": "assistant", "model": "c", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": words}]});
+    assert!(attempt.whole(&mut exchange, 200, body.to_string().as_bytes(), NOW).is_some());
+    let usage = exchange.usage().expect("is estimated");
+    assert!(usage.estimated);
+    near(usage.input, (truth + 7) * 7 / 5 + 1_500);
+    near(usage.output, truth * 7 / 5);
 }

@@ -11,6 +11,7 @@ mod reservation;
 mod subject;
 #[cfg(test)]
 mod tests;
+pub mod typical;
 pub mod window;
 
 pub use counter::{Counter, Meter, Standing};

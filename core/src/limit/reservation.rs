@@ -84,6 +84,16 @@ pub struct Settled {
 }
 
 impl Amounts {
+    /// Of each the larger.
+    #[must_use]
+    pub fn most(self, other: Self) -> Self {
+        Self {
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+            nano_usd: self.nano_usd.max(other.nano_usd),
+        }
+    }
+
     fn of(self, unit: Unit) -> u64 {
         match unit {
             Unit::Requests | Unit::Concurrent => 1,

@@ -115,13 +115,12 @@ fn bands(parts: &[Part], tier: Option<ServiceTier>) -> Bands {
         let own = parts.iter().filter(|part| tier.is_some() && part.tier == tier).filter(hold);
         Rates::of(&standard.chain(own).fold(Sheet::default(), |sheet, part| part.sheet.over(sheet)))
     };
-    let mut thresholds: Vec<u64> = parts.iter().map(|part| part.above).filter(|above| *above > 0).collect();
-    thresholds.sort_unstable();
-    thresholds.dedup();
-    Bands {
-        first: at(0),
-        above: thresholds.into_iter().map(|above| (above, at(above.saturating_add(1)))).collect(),
+    let next = |last: u64| parts.iter().map(|part| part.above).filter(|above| *above > last).min();
+    let mut above = Vec::new();
+    while let Some(threshold) = next(above.last().map_or(0, |(threshold, _)| *threshold)) {
+        above.push((threshold, at(threshold.saturating_add(1))));
     }
+    Bands { first: at(0), above }
 }
 
 /// Rates of one tier, from one length on.

@@ -53,7 +53,7 @@ fn wants_prices(document: &Document) -> bool {
 /// `unknown_price: {like: name}` needs a name that has a price.
 pub(crate) fn check_like(document: &Document, faults: &mut Faults) {
     if let Some(UnknownPrice::Like(name)) = &document.unknown_price
-        && Pricing::of(document).like(document, name).is_none()
+        && Pricing::of(document).like(name).is_none()
     {
         faults.add(
             "unknown_price.like",

@@ -67,7 +67,8 @@ pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
     if whole.len() > WHOLE || fraction.len() > FRACTION || significant > SIGNIFICANT {
         return None;
     }
-    format!("0{whole}{fraction:0<FRACTION$}").parse().ok()
+    let digits = whole.bytes().chain(fraction.bytes().chain(std::iter::repeat(b'0')).take(FRACTION));
+    Some(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Which price a target has: the policy's own, the card's, or what the policy says of unknown ones.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::vendor::Seller;
@@ -9,29 +8,20 @@ use crate::policy::{Document, UnknownPrice};
 
 /// The prices of one policy document; each is looked up in the card once.
 pub(crate) struct Pricing<'d> {
-    /// `prices` of the policy.
-    own: HashMap<&'d str, &'d Arc<Price>>,
-    /// The providers' names of all models.
-    targets: HashSet<&'d str>,
-    /// What has been found in the card, by vendor and model.
-    found: HashMap<(String, String), Option<Arc<Price>>>,
+    document: &'d Document,
+    /// What has been looked for in the card: vendor, model, and what was there.
+    found: Vec<(String, String, Option<Arc<Price>>)>,
     /// What stands for an unknown price.
     assumed: Option<Arc<Price>>,
 }
 
 impl<'d> Pricing<'d> {
     pub(crate) fn of(document: &'d Document) -> Self {
-        let targets = document.models.iter().flat_map(|model| &model.targets);
-        let mut pricing = Self {
-            own: document.prices.iter().map(|entry| (entry.model.as_str(), &entry.price)).collect(),
-            targets: targets.map(|target| target.model.as_str()).collect(),
-            found: HashMap::new(),
-            assumed: None,
-        };
+        let mut pricing = Self { document, found: Vec::new(), assumed: None };
         pricing.assumed = match &document.unknown_price {
             None | Some(UnknownPrice::Refuse) => None,
             Some(UnknownPrice::Zero) => Some(Arc::new(Price::assumed_zero())),
-            Some(UnknownPrice::Like(name)) => pricing.like(document, name),
+            Some(UnknownPrice::Like(name)) => pricing.like(name),
         };
         pricing
     }
@@ -51,11 +41,12 @@ impl<'d> Pricing<'d> {
     ///
     /// A name in `prices` that a target has is that target's: `gpt-4o` there says nothing of the Claude that stands in for it.
     pub(super) fn known(&mut self, seller: Seller<'_>, model: &str, client: &str) -> Option<Arc<Price>> {
-        let of_client = self.own.get(client).copied().cloned();
-        if let Some(price) = self.own.get(model) {
-            return Some(Arc::clone(price));
+        if let Some(price) = self.own(model) {
+            return Some(price);
         }
-        if of_client.is_some() && !self.targets.contains(client) {
+        let of_client = self.own(client);
+        let mut targets = self.document.models.iter().flat_map(|model| &model.targets);
+        if of_client.is_some() && !targets.any(|target| target.model == client) {
             return of_client;
         }
         let listed = self.listed(seller, model);
@@ -67,9 +58,9 @@ impl<'d> Pricing<'d> {
 
     /// The price of `unknown_price: {like: name}`: that of an entry of `prices`, or of the first target of a model that has
     /// one.
-    pub(super) fn like(&mut self, document: &Document, name: &str) -> Option<Arc<Price>> {
-        let own = self.own.get(name).map(|price| Arc::clone(price));
-        let price = own.or_else(|| {
+    pub(super) fn like(&mut self, name: &str) -> Option<Arc<Price>> {
+        let document = self.document;
+        let price = self.own(name).or_else(|| {
             let model = document.models.iter().find(|model| model.name == name)?;
             model.targets.iter().find_map(|target| {
                 let provider = document.providers.iter().find(|entry| entry.name == target.provider)?;
@@ -79,10 +70,22 @@ impl<'d> Pricing<'d> {
         Some(Arc::new(Price { origin: Origin::Assumed, ..Price::clone(&price) }))
     }
 
+    /// The entry of `prices` of this name.
+    fn own(&self, name: &str) -> Option<Arc<Price>> {
+        let entry = self.document.prices.iter().find(|entry| entry.model == name)?;
+        Some(Arc::clone(&entry.price))
+    }
+
     fn listed(&mut self, seller: Seller<'_>, model: &str) -> Option<Arc<Price>> {
         let listed = seller.listed(model)?;
-        let key = (listed.vendor.clone().into_owned(), listed.model.to_owned());
-        let found = self.found.entry(key);
-        found.or_insert_with(|| card::find(&listed.vendor, listed.model).map(Arc::new)).clone()
+        let mut found = self.found.iter();
+        let same =
+            |(vendor, model, _): &&(String, String, _)| *vendor == listed.vendor && *model == listed.model;
+        if let Some((_, _, price)) = found.find(same) {
+            return price.clone();
+        }
+        let price = card::find(&listed.vendor, listed.model).map(Arc::new);
+        self.found.push((listed.vendor.into_owned(), listed.model.to_owned(), price.clone()));
+        price
     }
 }

@@ -84,10 +84,13 @@ pub fn plan() -> Arc<Plan> {
     let much = 1_u64 << 50;
     let day = |name: &str, unit: &str, limit: Value| json!({"name": name, "unit": unit, "per": "day", "limit": limit});
     let with = |mut limit: Value, more: Value| {
-        let (Value::Object(limit_fields), Value::Object(more)) = (&mut limit, more) else { panic!("objects") };
+        let (Value::Object(limit_fields), Value::Object(more)) = (&mut limit, more) else {
+            panic!("objects")
+        };
         limit_fields.extend(more);
         limit
     };
+    let keys = ["blue", "red", "tight", "cut"].map(team);
     let document = json!({
         "version": 1,
         "providers": providers,
@@ -137,7 +140,10 @@ pub fn request(random: &mut Rng, model: &str) -> (String, Vec<u8>) {
             "/v1/messages".to_owned(),
             json!({"model": model, "max_tokens": cap, "messages": messages, "stream": stream}),
         ),
-        2 => ("/v1/responses".to_owned(), json!({"model": model, "input": text, "stream": stream, "store": false})),
+        2 => (
+            "/v1/responses".to_owned(),
+            json!({"model": model, "input": text, "stream": stream, "store": false}),
+        ),
         _ => {
             let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
             let body = json!({"contents": [{"role": "user", "parts": [{"text": text}]}]});
@@ -220,8 +226,15 @@ impl Answer {
             ends: true,
         };
         match random.u8(..100) {
-            0..8 => return plain(*random.choice(&[429, 500, 503, 529]).unwrap(), "{\"error\":{\"message\":\"down\"}}"),
-            8..11 => return plain(400, "{\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\"}}"),
+            0..8 => {
+                return plain(
+                    *random.choice(&[429, 500, 503, 529]).unwrap(),
+                    "{\"error\":{\"message\":\"down\"}}",
+                );
+            }
+            8..11 => {
+                return plain(400, "{\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\"}}");
+            }
             11..13 => return plain(200, "{\"broken\": ["),
             _ => {}
         }
@@ -280,7 +293,8 @@ impl Answer {
 /// Whether a stream has no error in it.
 fn frame_is_whole(body: &[u8], dialect: &str, stream: bool) -> bool {
     let has = |needle: &[u8]| body.windows(needle.len()).any(|window| window == needle);
-    !stream || !(has(b"\"error\"") || has(b"no event of Amazon's") || (dialect == "cohere" && has(b"\"ERROR\"")))
+    !stream
+        || !(has(b"\"error\"") || has(b"no event of Amazon's") || (dialect == "cohere" && has(b"\"ERROR\"")))
 }
 
 fn told(random: &mut Rng, dialect: &str) -> Told {
@@ -362,7 +376,8 @@ fn events(random: &mut Rng, dialect: &str, words: &str, told: Option<Told>) -> V
     match dialect {
         "anthropic" => {
             let mut start = json!({"type": "message_start", "message": {"id": "msg", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": null, "stop_sequence": null}});
-            let mut end = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null}});
+            let mut end =
+                json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null}});
             if let (Some(mut used), Some(told)) = (used, told) {
                 end["usage"] = json!({"output_tokens": told.output});
                 used["output_tokens"] = 1.into();
@@ -371,7 +386,11 @@ fn events(random: &mut Rng, dialect: &str, words: &str, told: Option<Told>) -> V
             let begin = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}});
             let mut events = vec![start, json!({"type": "ping"}), begin];
             events.extend(pieces.iter().map(|piece| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}})));
-            events.extend([json!({"type": "content_block_stop", "index": 0}), end, json!({"type": "message_stop"})]);
+            events.extend([
+                json!({"type": "content_block_stop", "index": 0}),
+                end,
+                json!({"type": "message_stop"}),
+            ]);
             events
         }
         "gemini" | "vertex" => {
@@ -390,7 +409,9 @@ fn events(random: &mut Rng, dialect: &str, words: &str, told: Option<Told>) -> V
         }
         "bedrock" => {
             let mut events = vec![json!({"messageStart": {"role": "assistant"}})];
-            events.extend(pieces.iter().map(|piece| json!({"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": piece}}})));
+            events.extend(pieces.iter().map(
+                |piece| json!({"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": piece}}}),
+            ));
             events.push(json!({"contentBlockStop": {"contentBlockIndex": 0}}));
             events.push(json!({"messageStop": {"stopReason": "end_turn"}}));
             events.extend(used.map(|used| json!({"metadata": {"usage": used, "metrics": {"latencyMs": 1}}})));
@@ -425,8 +446,14 @@ fn events(random: &mut Rng, dialect: &str, words: &str, told: Option<Told>) -> V
         }
         _ => {
             let chunk = |choices: Value, used: Value| json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices, "usage": used});
-            let delta = |delta: Value, finish: Value| chunk(json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]), Value::Null);
-            let mut events = vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
+            let delta = |delta: Value, finish: Value| {
+                chunk(
+                    json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]),
+                    Value::Null,
+                )
+            };
+            let mut events =
+                vec![delta(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null)];
             events.extend(pieces.iter().map(|piece| delta(json!({"content": piece}), Value::Null)));
             events.push(delta(json!({}), "stop".into()));
             events.extend(used.map(|used| chunk(json!([]), used)));
@@ -439,7 +466,9 @@ fn events(random: &mut Rng, dialect: &str, words: &str, told: Option<Told>) -> V
 /// An error as an event; `null` where the framing has none that is an object.
 fn error(dialect: &str) -> Value {
     match dialect {
-        "anthropic" => json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
+        "anthropic" => {
+            json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
+        }
         "gemini" | "vertex" => json!({"error": {"code": 503, "message": "down", "status": "UNAVAILABLE"}}),
         "bedrock" => Value::Null,
         "cohere" => json!({"type": "message-end", "delta": {"finish_reason": "ERROR"}}),

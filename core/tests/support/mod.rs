@@ -52,19 +52,20 @@ pub fn answer(
     chunks: &[&[u8]],
 ) -> Answer {
     let content_type = if body.stream { "text/event-stream" } else { "application/json" };
+    let header = |name: &str| (name == "content-type").then(|| content_type.to_owned());
     match chunks {
         // Nothing came at all.
-        [] => answer_in(exchange, attempt, status, content_type, &[&body.bytes]),
-        chunks => answer_in(exchange, attempt, status, content_type, chunks),
+        [] => answer_in(exchange, attempt, status, &header, &[&body.bytes]),
+        chunks => answer_in(exchange, attempt, status, &header, chunks),
     }
 }
 
-/// The same, for an answer of any media type.
+/// The same, for an answer with these headers.
 pub fn answer_in(
     exchange: &mut Exchange,
     attempt: &Attempt,
     status: u16,
-    content_type: &str,
+    header: &dyn Fn(&str) -> Option<String>,
     chunks: &[&[u8]],
 ) -> Answer {
     let whole = chunks.concat();
@@ -75,7 +76,7 @@ pub fn answer_in(
         body: reply.body,
     };
     let passed = |status, body: &[u8]| Answer { status, headers: Vec::new(), body: body.to_vec() };
-    match attempt.headers(exchange, status, content_type, NOW) {
+    match attempt.headers(exchange, status, header, NOW) {
         Step::Pass(status) => passed(status, body),
         Step::Whole => match attempt.whole(exchange, status, body, NOW) {
             None => passed(status, body),

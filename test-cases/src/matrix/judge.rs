@@ -7,7 +7,7 @@ use crate::Sent;
 use crate::compare::faults_of_changes;
 
 impl Square<'_> {
-    /// A policy whose model `m` has one target: this square's provider. Its credential is in the variable `KEY`.
+    /// A policy whose model `m` has one target: this square's provider, under its name. Its credential is in the variable `KEY`.
     pub fn policy(&self) -> Value {
         let dialect = self.provider_dialect;
         let mut provider =
@@ -21,11 +21,15 @@ impl Square<'_> {
             }
             _ => {}
         }
-        let mut model = json!({"targets": [{"provider": dialect, "model": self.provider.model}]});
+        if let Some(endpoint) = &self.provider.endpoint {
+            provider["endpoint"] = json!(endpoint);
+        }
+        let name = self.provider_name;
+        let mut model = json!({"targets": [{"provider": name, "model": self.provider.model}]});
         merge(&mut model, &self.scenario.policy);
         json!({
             "version": 1,
-            "providers": {dialect: provider},
+            "providers": {name: provider},
             "models": {"m": model},
             "callers": {"anonymous": "allow"},
         })

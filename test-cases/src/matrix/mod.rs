@@ -30,7 +30,7 @@ pub struct Scenario {
     pub policy: Value,
     /// By the client's dialect.
     pub clients: BTreeMap<String, Client>,
-    /// By the provider's dialect.
+    /// By the provider's dialect, or another name where there are several of one.
     pub providers: BTreeMap<String, Provider>,
     /// Where a pair differs from what its two sides say.
     #[serde(default)]
@@ -56,21 +56,36 @@ pub struct Client {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
+    /// Its dialect, where its name doesn't say it.
+    pub dialect: Option<String>,
+    /// Where it has to be, when that counts.
+    pub endpoint: Option<String>,
     /// Its own name of the model.
     pub model: String,
+    #[serde(default)]
     pub path: String,
+    #[serde(default)]
     pub request: Value,
     /// What it must hear besides when a stream is wanted, as a JSON merge patch (RFC 7396).
     #[serde(default)]
     pub stream_request: Value,
     /// Where a stream is asked for at another path.
     pub stream_path: Option<String>,
+    #[serde(default)]
     pub response: Value,
+    /// Of the response, besides its media type.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// The same as a stream: the data of each event.
     #[serde(default)]
     pub events: Vec<Value>,
     /// Of the response; 200 when absent.
     pub status: Option<u16>,
+    /// Every client is refused here by design, with a message that contains this.
+    pub refused: Option<String>,
+    /// The hosts that can't run it, each with the reason.
+    #[serde(default)]
+    pub skip: BTreeMap<String, String>,
 }
 
 /// Where a pair differs.
@@ -104,6 +119,8 @@ pub struct Exception {
 pub struct Square<'s> {
     pub scenario: &'s Scenario,
     pub client_dialect: &'s str,
+    /// The provider's name.
+    pub provider_name: &'s str,
     pub provider_dialect: &'s str,
     pub client: &'s Client,
     pub provider: &'s Provider,
@@ -173,7 +190,8 @@ impl Scenario {
     pub fn squares(&self) -> Vec<Square<'_>> {
         let mut squares = Vec::new();
         for (client_dialect, client) in &self.clients {
-            for (provider_dialect, provider) in &self.providers {
+            for (provider_name, provider) in &self.providers {
+                let provider_dialect = provider.dialect.as_ref().unwrap_or(provider_name);
                 // Azure speaks the Responses API itself, which other scenarios are about.
                 if (client_dialect.as_str(), provider_dialect.as_str())
                     == ("openai_responses", "azure_openai")
@@ -188,6 +206,7 @@ impl Scenario {
                     squares.push(Square {
                         scenario: self,
                         client_dialect,
+                        provider_name,
                         provider_dialect,
                         client,
                         provider,
@@ -204,7 +223,7 @@ impl Square<'_> {
     /// How to name it in a fault.
     pub fn label(&self) -> String {
         let stream = if self.stream { ", streamed" } else { "" };
-        format!("{}: {} at {}{stream}", self.scenario.name, self.client_dialect, self.provider_dialect)
+        format!("{}: {} at {}{stream}", self.scenario.name, self.client_dialect, self.provider_name)
     }
 
     /// The client's path, with its query.
@@ -229,6 +248,9 @@ impl Square<'_> {
 
     /// Whether both sides speak one dialect, so that bodies pass.
     pub fn is_native(&self) -> bool {
+        if self.provider_dialect == "vertex" && self.provider.model.starts_with("claude") {
+            return matches!(self.client_dialect, "anthropic" | "anthropic_tokens");
+        }
         matches!(
             (self.client_dialect, self.provider_dialect),
             ("openai_chat" | "openai_responses" | "openai_completions" | "openai_embeddings", "azure_openai")
@@ -273,10 +295,11 @@ impl Square<'_> {
                     list.as_ref().is_none_or(|list| list.iter().any(|other| other == dialect))
                 };
                 is_of(&exception.client, self.client_dialect)
-                    && is_of(&exception.provider, self.provider_dialect)
+                    && is_of(&exception.provider, self.provider_name)
             })
             .collect();
-        if let Some(contains) = exceptions.iter().find_map(|exception| exception.refused.clone()) {
+        let refused = exceptions.iter().find_map(|exception| exception.refused.clone());
+        if let Some(contains) = refused.or_else(|| self.provider.refused.clone()) {
             return Expected::Refused { contains };
         }
         let mut request = self.provider.request.clone();

@@ -15,11 +15,13 @@ fn start(square: &Square<'_>) -> Gateway {
 
 fn play(gateway: &Gateway, square: &Square<'_>, chunks: &[&[u8]]) -> Answer {
     let vendor = Vendor::stream(square.status(), square.content_type(), Vec::<Vec<u8>>::new());
+    let headers = &square.provider.headers;
+    let vendor = headers.iter().fold(vendor, |vendor, (name, value)| vendor.header(name, value));
     let vendor =
         chunks.iter().filter(|chunk| !chunk.is_empty()).fold(vendor, |vendor, chunk| vendor.chunk(*chunk));
     let request = gateway.post(&square.client_path()).json(square.client_body());
     request
-        .target(square.provider_dialect, 1, vendor)
+        .target(square.provider_name, 1, vendor)
         .send()
         .unwrap_or_else(|error| panic!("{}: {error}", square.label()))
 }
@@ -31,7 +33,7 @@ fn every_square() {
     let mut faults = Vec::new();
     let (mut ran, mut cuts) = (0, 0);
     for square in scenarios.iter().flat_map(|scenario| scenario.squares()) {
-        let key = (square.scenario.name.as_str(), square.provider_dialect);
+        let key = (square.scenario.name.as_str(), square.provider_name);
         let gateway = gateways.entry(key).or_insert_with(|| start(&square));
         let response = square.response().bytes;
         let answer = play(gateway, &square, &[&response]);

@@ -31,6 +31,8 @@ pub(in crate::dialect) enum Form {
     Count,
     /// An answer, from Google Cloud: the model is named by the path, the version by the body.
     Vertex,
+    /// The number of its tokens, from Google Cloud: model and version are named by the body.
+    VertexCount,
 }
 
 #[derive(Serialize)]
@@ -231,7 +233,7 @@ fn write_body<'r>(
     let tool_choice = write_tool_choice(request, family, lacks);
     let (thinking, effort) = write_thinking(request, family, max_tokens, lacks);
     let body = Body {
-        anthropic_version: (form == Form::Vertex).then_some(super::VERTEX_VERSION),
+        anthropic_version: (form == Form::VertexCount).then_some(super::NEWEST_VERSION),
         model: (form != Form::Vertex).then_some(wanted.model),
         max_tokens: None,
         system,
@@ -248,12 +250,12 @@ fn write_body<'r>(
         service_tier: None,
         stream: false,
     };
-    if form == Form::Count {
+    if matches!(form, Form::Count | Form::VertexCount) {
         return Ok(body);
     }
     note_what_no_model_has(request, lacks);
     let sampling = write_sampling(request, family, thinking.as_ref(), lacks);
-    Ok(Body {
+    let body = Body {
         max_tokens: Some(max_tokens),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
@@ -263,7 +265,12 @@ fn write_body<'r>(
         service_tier: write_service_tier(request, lacks),
         stream: request.stream,
         ..body
-    })
+    };
+    let version = match body.samples() {
+        false => super::NEWEST_VERSION,
+        true => super::OLD_VERTEX_VERSION,
+    };
+    Ok(Body { anthropic_version: (form == Form::Vertex).then_some(version), ..body })
 }
 
 fn max_tokens(request: &Request<'_>, wanted: Wanted<'_>) -> u64 {

@@ -274,7 +274,7 @@ fn failures_marks_and_foreign_thinking() {
     assert_eq!(body["messages"][1].get("tool_plan"), None);
     let document = json!([{"type": "document", "document": {"data": {"error": "no such file"}}}]);
     assert_eq!(body["messages"][2]["content"], document);
-    assert_eq!(lacks.omissions(), ["messages[3].content[4].cache_control"]);
+    assert_eq!(lacks.omissions(), ["messages[3].content[4].prompt_cache_breakpoint"]);
 }
 
 #[test]

@@ -59,6 +59,18 @@ pub struct Part<'a> {
     pub thought_signature: Option<Text<'a>>,
     #[serde(borrow)]
     pub function_call: Option<FunctionCall<'a>>,
+    #[serde(borrow)]
+    pub inline_data: Option<Blob<'a>>,
+}
+
+/// An image, or a recording, in base64.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Blob<'a> {
+    #[serde(borrow)]
+    pub mime_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub data: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]

@@ -49,6 +49,7 @@ object! {
         "reasoning_content" => reasoning_content: Text<'a>,
         "reasoning" => reasoning: Raw<'a>,
         "tool_calls" => tool_calls: Vec<WireCall<'a>>,
+        "images" => images: Raw<'a>,
         ..
     }
 }
@@ -121,6 +122,7 @@ fn read_choice<'a>(
         });
     }
     parts.extend(message.refusal.filter(|text| !text.is_empty()).map(Part::Refusal));
+    parts.extend(wire::images(message.images).into_iter().map(Part::Media));
     let calls = message.tool_calls.unwrap_or_default();
     let has_calls = !calls.is_empty();
     for (call, wire) in calls.into_iter().enumerate() {

@@ -390,7 +390,7 @@ fn cache_marks_are_breakpoints_or_named_once() {
     assert!(lacks.omissions().is_empty());
     let (old, lacks) = body(request(), "gpt-4o", None);
     assert_eq!(old["messages"][1]["content"], "c");
-    assert_eq!(lacks.omissions(), ["messages[1].content[1].cache_control"]);
+    assert_eq!(lacks.omissions(), ["messages[1].content[1].prompt_cache_breakpoint"]);
 }
 
 #[test]

@@ -80,6 +80,7 @@ object! {
         "reasoning_content" => reasoning_content: Text<'a>,
         "reasoning" => reasoning: Raw<'a>,
         "tool_calls" => tool_calls: Vec<WireCall<'a>>,
+        "images" => images: Raw<'a>,
         ..
     }
 }
@@ -179,6 +180,9 @@ impl ChunkReader {
         }
         if let Some(text) = delta.refusal.filter(|text| !text.is_empty()) {
             emit(Event::Refusal { choice, text });
+        }
+        for media in wire::images(delta.images) {
+            emit(Event::Media { choice, media });
         }
         for call in delta.tool_calls.unwrap_or_default() {
             state.call(call, answer, emit);
