@@ -80,7 +80,6 @@ pub fn plan() -> Arc<Plan> {
             Sha256::digest(format!("key-{team}")).iter().map(|byte| format!("{byte:02x}")).collect();
         json!({"id": team, "sha256": digest, "team": team})
     };
-    let keys: Vec<Value> = ["blue", "red", "tight", "cut"].map(team).into();
     let much = 1_u64 << 50;
     let day = |name: &str, unit: &str, limit: Value| json!({"name": name, "unit": unit, "per": "day", "limit": limit});
     let with = |mut limit: Value, more: Value| {
