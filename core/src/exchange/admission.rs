@@ -87,6 +87,11 @@ impl Needs {
         Self { input: estimate::input(task), cap: estimate::output_cap(task) }
     }
 
+    /// For where no limit asks.
+    pub(super) fn rough(task: &Task<'_>) -> Self {
+        Self { input: estimate::rough_input(task), cap: None }
+    }
+
     fn of_model(self, model: &Model, memory: &dyn SharedMemory) -> Expected {
         let typical = || {
             let typical = typical(memory, &model.name).tokens();

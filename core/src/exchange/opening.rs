@@ -12,7 +12,6 @@ use crate::policy::{Model, Plan};
 use crate::route;
 use crate::shared::SharedMemory;
 use crate::task::{Task, TaskKind};
-use crate::usage::estimate::Input;
 
 use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
 use super::prepare::{self, Changes};
@@ -158,7 +157,7 @@ impl Opening {
         let (stream, needs, (mut admitted, rerouted)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
-                let needs = self.needs(&task, body);
+                let needs = self.needs(&task);
                 let maker = Maker {
                     prepare: &|model, target| prepare::prepare(call, model, target, &task, body),
                     check: &|model, target| prepare::check(call, model, target, &task, body),
@@ -257,11 +256,11 @@ impl Opening {
     }
 
     /// What a task asks for; `None` for what is free everywhere.
-    fn needs(&self, task: &Task<'_>, body: &[u8]) -> Option<Needs> {
+    fn needs(&self, task: &Task<'_>) -> Option<Needs> {
         match task.kind() {
             TaskKind::CountTokens => None,
-            // Nobody waits for the answer, and most providers tell it in theirs.
-            _ if self.plan.limits.is_empty() => Some(Needs { input: Input::of_bytes(body.len()), cap: None }),
+            // No limit asks, and nearly every answer tells it.
+            _ if self.plan.limits.is_empty() => Some(Needs::rough(task)),
             _ => Some(Needs::of(task)),
         }
     }

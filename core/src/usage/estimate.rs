@@ -10,7 +10,7 @@ mod text;
 
 use crate::dialect::ProviderDialect;
 
-pub use task::{Input, input, output, output_cap};
+pub use task::{Input, input, output, output_cap, rough_input};
 pub use text::{Counter, text};
 
 /// Whose tokenizer counts.

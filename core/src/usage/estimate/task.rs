@@ -33,11 +33,20 @@ const HIDDEN: u64 = 6;
 /// Tools and schemas are counted as the JSON that they are; OpenAI writes them shorter. What the task has
 /// [no word for](Task::others) is not counted. Counting tokens is free.
 pub fn input(task: &Task<'_>) -> Input {
+    read(task, Measure::Letters)
+}
+
+/// The same by the lengths of texts alone, four bytes a token: for where the estimate is hardly ever asked for.
+pub fn rough_input(task: &Task<'_>) -> Input {
+    read(task, Measure::Lengths)
+}
+
+fn read(task: &Task<'_>, measure: Measure) -> Input {
     match task {
-        Task::Conversation(request) => conversation(request),
+        Task::Conversation(request) => conversation(request, measure),
         Task::CountTokens(_) => Input::default(),
-        Task::Embeddings(request) => Input { text: embeddings(request), ..Input::default() },
-        Task::Rerank(request) => Input { text: ranking(request), ..Input::default() },
+        Task::Embeddings(request) => Input { text: embeddings(request, measure), ..Input::default() },
+        Task::Rerank(request) => Input { text: ranking(request, measure), ..Input::default() },
     }
 }
 
@@ -64,11 +73,6 @@ pub fn output(answer: &Answer<'_>) -> u64 {
 }
 
 impl Input {
-    /// Of a request that nobody has looked into: four bytes a token.
-    pub fn of_bytes(bytes: usize) -> Self {
-        Self { text: (bytes as u64).div_ceil(4), ..Self::default() }
-    }
-
     /// About how many tokens a model of this family counts.
     pub fn tokens(self, family: Family) -> u64 {
         let added = if family == Family::Claude && self.tools { CLAUDE_TOOLS } else { 0 };
@@ -76,17 +80,35 @@ impl Input {
     }
 }
 
+/// How texts are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Measure {
+    #[default]
+    Letters,
+    Lengths,
+}
+
+impl Measure {
+    fn tokens(self, text: &str) -> u64 {
+        match self {
+            Self::Letters => super::text(text),
+            Self::Lengths => (text.len() as u64).div_ceil(4),
+        }
+    }
+}
+
 /// What has been counted so far.
 #[derive(Default)]
 struct Sum {
+    measure: Measure,
     texts: Counter,
     /// Whatever is around texts, or is told otherwise than by counting.
     around: u64,
     media: u64,
 }
 
-fn conversation(request: &Request<'_>) -> Input {
-    let mut sum = Sum { around: REQUEST, ..Sum::default() };
+fn conversation(request: &Request<'_>, measure: Measure) -> Input {
+    let mut sum = Sum { measure, around: REQUEST, ..Sum::default() };
     for message in &request.messages {
         sum.message(message);
     }
@@ -102,8 +124,8 @@ fn conversation(request: &Request<'_>) -> Input {
     Input { text: sum.tokens(), media: sum.media, tools: !request.tools.is_empty() }
 }
 
-fn embeddings(request: &embeddings::Request<'_>) -> u64 {
-    let mut sum = Sum::default();
+fn embeddings(request: &embeddings::Request<'_>, measure: Measure) -> u64 {
+    let mut sum = Sum { measure, ..Sum::default() };
     for input in &request.inputs {
         match input {
             embeddings::Input::Text(text) => sum.text(text),
@@ -118,16 +140,16 @@ fn embeddings(request: &embeddings::Request<'_>) -> u64 {
 }
 
 /// The query is read with each of the documents.
-fn ranking(request: &rerank::Request<'_>) -> u64 {
+fn ranking(request: &rerank::Request<'_>, measure: Measure) -> u64 {
     let most = request.max_tokens_per_document.unwrap_or(u64::MAX);
     let documents = request.documents.iter().map(|document| {
         let length = match document {
-            rerank::Document::Text(text) => super::text(text),
-            rerank::Document::Fields(fields) => super::text(fields.get()),
+            rerank::Document::Text(text) => measure.tokens(text),
+            rerank::Document::Fields(fields) => measure.tokens(fields.get()),
         };
         length.min(most)
     });
-    let query = super::text(&request.query).saturating_mul(request.documents.len() as u64);
+    let query = measure.tokens(&request.query).saturating_mul(request.documents.len() as u64);
     documents.fold(query, u64::saturating_add)
 }
 
@@ -137,8 +159,13 @@ impl Sum {
     }
 
     fn text(&mut self, text: &str) {
-        self.texts.begin();
-        self.texts.push(text);
+        match self.measure {
+            Measure::Letters => {
+                self.texts.begin();
+                self.texts.push(text);
+            }
+            Measure::Lengths => self.around(self.measure.tokens(text)),
+        }
     }
 
     fn optional(&mut self, text: Option<&str>) {
