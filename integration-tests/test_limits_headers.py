@@ -71,8 +71,11 @@ ANTHROPIC = {
 }
 
 
-@pytest.mark.parametrize("vendor", MODELS)
-@pytest.mark.parametrize("dialect", CALLS)
+# The mock of OpenAI has no legacy completions; at the others they are conversations.
+PAIRS = [(dialect, vendor) for dialect in CALLS for vendor in MODELS if (dialect, vendor) != ("completions", "openai")]
+
+
+@pytest.mark.parametrize(("dialect", "vendor"), PAIRS)
 def test_each_dialect_is_told_in_its_own_words(dialect, vendor, told, vendors):
     run = f"{dialect}-{vendor}"
     answers = [call(told, dialect, vendor, x_case="all", x_run=run) for _ in range(5)]
@@ -208,11 +211,12 @@ def test_a_whole_answer_tells_its_cost(vendor, told, vendors):
     assert (line["cost_usd"], line["cost_nanousd"]) == (answer.headers["x-sluice-cost-usd"], str(nanos))
 
 
-COMMENT = re.compile(rb"^: x-sluice-cost-usd=(\d+\.\d+)$", re.M)
+# Google's SDKs take every line for JSON, so there it is an object of its own.
+TOLD = {"gemini": 'data: {{"x-sluice-cost-usd":"{}"}}\n\n'}
+COMMENT = ": x-sluice-cost-usd={}\n\n"
 
 
-@pytest.mark.parametrize("vendor", MODELS)
-@pytest.mark.parametrize("dialect", ["chat", "responses", "completions", "anthropic", "gemini"])
+@pytest.mark.parametrize(("dialect", "vendor"), PAIRS)
 def test_a_streams_cost_comes_at_its_end_if_asked_for(dialect, vendor, told, vendors):
     path, wished = CALLS[dialect]
     path = path.replace("{model}", vendor).replace(":generateContent", ":streamGenerateContent?alt=sse")
@@ -223,10 +227,10 @@ def test_a_streams_cost_comes_at_its_end_if_asked_for(dialect, vendor, told, ven
     assert "x-sluice-cost-usd" not in plain.headers, "it is not known when the headers go"
     log = logged(told)
     answer = told.client.post(path, json=wished, headers={"x-sluice-stream-cost": "true"})
-    (said,) = COMMENT.findall(answer.content)
-    assert answer.content.endswith(b": x-sluice-cost-usd=" + said + b"\n\n")
     (line,) = lines(told, 1, skip=log)
-    assert line["cost_usd"] == said.decode() and int(line["cost_nanousd"]) == cost(vendor, vendors.records()[-1]["answer"]["usage"])
+    assert answer.text.endswith(TOLD.get(dialect, COMMENT).format(line["cost_usd"]))
+    assert answer.text.count("x-sluice-cost-usd") == 1
+    assert int(line["cost_nanousd"]) == cost(vendor, vendors.records()[-1]["answer"]["usage"])
     assert all("x-sluice-stream-cost" not in dict(record["headers"]) for record in vendors.records())
 
 
@@ -241,7 +245,8 @@ def test_sdks_read_a_stream_with_its_cost_as_any_other(vendor, told, vendors):
         assert "Hello" in stream.until_done().get_final_response().output_text
     with anthropic_sdk(told, **wish).messages.stream(model=vendor, max_tokens=100, messages=WORDS) as stream:
         assert "Hello" in stream.get_final_text()
-    chunks = google_sdk(told, **wish).models.generate_content_stream(model=vendor, contents="Hello")
+    client = google_sdk(told, **wish)
+    chunks = client.models.generate_content_stream(model=vendor, contents="Hello")
     assert "Hello" in "".join(chunk.text or "" for chunk in chunks)
 
 

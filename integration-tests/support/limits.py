@@ -66,9 +66,15 @@ def lines(gateway: Gateway, count: int, seconds: float = 20, skip: int = 0) -> l
         time.sleep(0.05)
 
 
+def all_lines(gateway: Gateway, skip: int = 0) -> list[dict]:
+    """The access log behind the first `skip` lines, once nothing is under way."""
+    return lines(gateway, logged(gateway) - skip, skip=skip)
+
+
 def logged(gateway: Gateway) -> int:
-    """How many lines the access log has."""
-    return sum(line.startswith("{") for line in list(gateway.lines))
+    """How many lines the access log has, or will have when Envoy has written them all."""
+    quiet(gateway)
+    return gateway.stat("http.sluice.downstream_rq_total")
 
 
 SAMPLE = re.compile(r"^(\w+)\{(.*)\} (\d+)$")

@@ -334,6 +334,16 @@ impl ClientDialect {
         }
     }
 
+    /// Appends a remark of ours to the end of a stream of server-sent events, in a form that the official SDKs pass over.
+    pub fn remark(self, name: &str, value: &str, out: &mut Vec<u8>) {
+        let text = match self {
+            // Google's SDKs take whatever comes for JSON, comments too; of an object they read what they know.
+            Self::Gemini => format!("data: {{\"{name}\":\"{value}\"}}\n\n"),
+            _ => format!(": {name}={value}\n\n"),
+        };
+        out.extend_from_slice(text.as_bytes());
+    }
+
     /// A writer for one streamed answer. `now`: seconds since the Unix epoch.
     pub fn stream(self, asked: Asked, now: u64) -> Option<ClientStream> {
         Some(match self {

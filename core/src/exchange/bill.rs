@@ -53,12 +53,11 @@ impl Exchange {
         self.target()?.cost(self.usage.as_ref()?)
     }
 
-    /// Appends the comment that tells what a stream has cost, where the client has asked for it.
+    /// Appends what a stream has cost, where the client has asked for it.
     fn tell_cost(&self, stream: &StreamAnswer, out: &mut Vec<u8>) {
-        let cost = if self.tells_cost && stream.has_comments() { self.cost() } else { None };
+        let cost = if self.tells_cost && stream.is_of_events() { self.cost() } else { None };
         if let Some(cost) = cost {
-            let comment = format!(": {}={}\n\n", super::headers::COST_HEADER, NanoUsd(cost));
-            out.extend_from_slice(comment.as_bytes());
+            self.client().remark(super::headers::COST_HEADER, &NanoUsd(cost).to_string(), out);
         }
     }
 

@@ -206,7 +206,9 @@ impl Attempt {
             Form::Translated(_) => self.dialect.decode(self.client.kind(), &self.model, body)?,
         };
         let told = outcome.usage().or(exchange.header_usage);
-        let usage = told.unwrap_or_else(|| self.estimate(&outcome, body));
+        let usage = told
+            .filter(|usage| usage.says_something() || !matches!(outcome, Outcome::Conversation(_)))
+            .unwrap_or_else(|| self.estimate(&outcome, body));
         exchange.settle(Some(usage));
         match &mut outcome {
             // OpenAI's clients demand a usage of embeddings.

@@ -136,7 +136,7 @@ impl StreamAnswer {
         let progress = &self.progress;
         let counts = &progress.counts;
         let produced = counts.family.scale(counts.produced.tokens());
-        match progress.usage {
+        match progress.usage.filter(Usage::says_something) {
             Some(usage) if progress.complete || usage.output >= produced => usage,
             Some(usage) => Usage { output: produced, estimated: true, ..usage },
             None => Usage {
@@ -245,7 +245,7 @@ impl StreamAnswer {
     }
 
     /// Whether the client's stream is made of server-sent events.
-    pub fn has_comments(&self) -> bool {
+    pub fn is_of_events(&self) -> bool {
         self.content_type().is_none_or(|name| name.starts_with("text/event-stream"))
     }
 

@@ -52,6 +52,13 @@ pub enum ServiceTier {
     Fast,
 }
 
+impl Usage {
+    /// Whether any token is counted: some servers tell nothing but zeros.
+    pub fn says_something(&self) -> bool {
+        self.input > 0 || self.output > 0
+    }
+}
+
 impl ServiceTier {
     /// A vendor's word for it.
     pub fn read(word: &str) -> Self {
