@@ -10,7 +10,7 @@ import pytest
 from support.answers import error_of, text_of
 from support.custom import CustomGateway, render
 from support.gateway import CLIENT_KEY, MODELS, Gateway, policy
-from support.limits import Wish, body, held, limited, lines, logged, metric, quiet, stampede
+from support.limits import AT_ONCE, Wish, body, held, limited, lines, logged, metric, quiet, stampede
 from support.waiting import until
 from support.wire import connect
 
@@ -71,7 +71,7 @@ def counted(mock_vendors):
     """One limit of two for each way to count, each for calls that ask for it."""
     limits = [request_limit(name, 2, by=by, when={"headers": {"x-by": name}}) for name, by in BY.items()]
     models = policy(mock_vendors)["models"] | {"twin": {"targets": [{"provider": "openai", "model": "gpt-4o"}]}}
-    with Gateway(limited(mock_vendors, limits, models=models, callers=people()), "--concurrency", "2") as gateway:
+    with Gateway(limited(mock_vendors, limits, models=models, callers=people()), "--concurrency", "2", *AT_ONCE) as gateway:
         yield gateway
         assert gateway.wasm_trouble() == []
 
@@ -116,7 +116,7 @@ def conditional(mock_vendors):
         request_limit("claudes", 2, models=["anthro*"], when={"users": ["alice", "carol"]}),
         request_limit("openai-only", 3, when={"providers": ["openai"]}),
     ]
-    with Gateway(limited(mock_vendors, limits, callers=people()), "--concurrency", "2") as gateway:
+    with Gateway(limited(mock_vendors, limits, callers=people()), "--concurrency", "2", *AT_ONCE) as gateway:
         yield gateway
         assert gateway.wasm_trouble() == []
 
@@ -170,7 +170,7 @@ def consequences(mock_vendors):
         request_limit("cheap", 1, models=["gemini"], action={"reroute": "anthropic"}, by=["header:x-run"], when={"headers": {"x-case": "reroute"}}),
         request_limit("alerts", 10, alert_at=[0.5, 0.8, 1.0], when={"headers": {"x-case": "alert"}}),
     ]
-    with Gateway(limited(mock_vendors, limits), "--concurrency", "2") as gateway:
+    with Gateway(limited(mock_vendors, limits), "--concurrency", "2", *AT_ONCE) as gateway:
         yield gateway
         assert gateway.wasm_trouble() == []
 
@@ -245,7 +245,7 @@ def rates(mock_vendors):
         {"name": "per-second", "unit": "requests", "per": "second", "limit": 20, "burst": 30, "models": ["openai"]},
         {"name": "per-minute", "unit": "requests", "per": "minute", "limit": 60, "burst": 3, "models": ["gemini"]},
     ]
-    with Gateway(limited(mock_vendors, limits), "--concurrency", "2") as gateway:
+    with Gateway(limited(mock_vendors, limits), "--concurrency", "2", *AT_ONCE) as gateway:
         yield gateway
         assert gateway.wasm_trouble() == []
 
@@ -282,7 +282,7 @@ def test_a_full_bucket_frees_one_place_at_a_time(rates, vendors):
 
 def test_calls_that_are_left_give_their_places_back(mock_vendors, vendors):
     limits = [{"name": "at-once", "unit": "concurrent", "limit": 3}, request_limit("requests", 1000)]
-    with Gateway(limited(mock_vendors, limits), "--concurrency", "2") as gateway:
+    with Gateway(limited(mock_vendors, limits), "--concurrency", "2", *AT_ONCE) as gateway:
         raw = json.dumps(body("openai")).encode()
         for turn in range(5):
             with held(vendors):

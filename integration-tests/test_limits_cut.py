@@ -10,7 +10,7 @@ import openai
 import pytest
 from support import cases
 from support.gateway import MODELS, Gateway
-from support.limits import Wish, body, crowd, limited, lines, logged, metric, quiet
+from support.limits import AT_ONCE, Wish, body, crowd, limited, lines, logged, metric, quiet
 from support.waiting import until
 from test_limits_headers import WORDS, anthropic_sdk, google_sdk, openai_sdk
 
@@ -27,7 +27,7 @@ def cutting(mock_vendors):
         {"name": "money", "unit": "usd", "limit": "0.001", "when": {"headers": {"x-case": "money"}}} | common,
         {"name": "bystander", "unit": "concurrent", "limit": 5},
     ]
-    with Gateway(limited(mock_vendors, limits), "--concurrency", "2") as gateway:
+    with Gateway(limited(mock_vendors, limits), "--concurrency", "2", *AT_ONCE) as gateway:
         yield gateway
         assert gateway.wasm_trouble() == []
 

@@ -10,7 +10,7 @@ import google.genai.errors
 import openai
 import pytest
 from support.gateway import CLIENT_KEY, MODELS, Gateway
-from support.limits import body, cost, limited, lines, logged, metric, quiet
+from support.limits import AT_ONCE, body, cost, limited, lines, logged, metric, quiet
 from support.scripted import play
 
 WORDS = [{"role": "user", "content": "Hello"}]
@@ -52,7 +52,7 @@ def told(mock_vendors):
         limit("small", "tokens", 50),
         limit("gentle", "requests", 1, action="warn"),
     ]
-    with Gateway(limited(mock_vendors, limits), "--concurrency", "2") as gateway:
+    with Gateway(limited(mock_vendors, limits), "--concurrency", "2", *AT_ONCE) as gateway:
         yield gateway
         assert gateway.wasm_trouble() == []
 

@@ -24,6 +24,8 @@ PRICES = {
 }
 # A model of which each token of an answer costs a billionth of a dollar, and nothing else does: a measure for limits in money.
 METER = "gpt-4.1-nano"
+# Arguments with which Envoy writes its access log at once, and not every ten seconds.
+AT_ONCE = ["--", "--file-flush-interval-msec", "50"]
 PATH = "/v1/chat/completions"
 
 
