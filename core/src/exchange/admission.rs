@@ -110,6 +110,7 @@ impl Applicant<'_> {
             let (able, prepared) = choose(&model, &allowed, maker)?;
             return Ok(Admitted { model, able, prepared, reservation: None });
         }
+        limits.in_step(self.memory, self.call(&model), self.now())?;
         self.keep_affordable(&model, &mut allowed)?;
         loop {
             let (able, prepared) = choose(&model, &allowed, maker)?;

@@ -4,6 +4,7 @@ mod access;
 mod callers;
 mod jwt;
 mod limits;
+mod limits_sync;
 mod listen;
 mod models;
 mod providers;
@@ -15,6 +16,7 @@ pub use access::{RequireEntry, RuleEntry, WhenEntry};
 pub use callers::{CallersEntry, CertificateEntry, CertificateName, KeyEntry};
 pub use jwt::JwtEntry;
 pub use limits::LimitEntry;
+pub use limits_sync::{OnLost, SyncCheck, SyncEntry};
 pub use listen::Listen;
 pub(super) use models::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_IDLE_TIMEOUT};
 pub use models::{ModelEntry, TargetEntry, Unsupported};
@@ -39,6 +41,8 @@ pub struct Document {
     /// Empty where whoever is served may use everything.
     pub access: Vec<RuleEntry>,
     pub limits: Vec<LimitEntry>,
+    /// How a fleet's gateways learn of each other what has been used; each counts alone without it.
+    pub limits_sync: Option<SyncEntry>,
     /// The provider that serves the calls that name no model (files, batches, fine-tuning).
     pub pass_through: Option<String>,
 }
@@ -95,6 +99,8 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         .optional("limits")
         .map(|field| limits::read_limits(&field, &named, &models, faults))
         .unwrap_or_default();
+    let limits_sync =
+        fields.optional("limits_sync").and_then(|field| limits_sync::read_limits_sync(&field, faults));
     let pass_through =
         fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
     for name in LATER {
@@ -103,7 +109,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         }
     }
     fields.finish(faults);
-    Some(Document { listen, providers, models, callers, access, limits, pass_through })
+    Some(Document { listen, providers, models, callers, access, limits, limits_sync, pass_through })
 }
 
 fn read_pass_through(field: &Field<'_>, providers: &[ProviderEntry], faults: &mut Faults) -> Option<String> {
