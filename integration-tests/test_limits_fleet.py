@@ -1,7 +1,11 @@
 """Limits that several gateways have together, over a rate-limit service: one view, little overshoot, nothing lost."""
 
+import concurrent.futures
 import contextlib
+import dataclasses
+import os
 import re
+import signal
 import threading
 import time
 
@@ -9,12 +13,15 @@ import httpx
 import pytest
 from support.answers import error_of
 from support.gateway import CLIENT_KEY, Gateway, policy
-from support.limits_services import Limitador, Ratelimit, Redis, configuration, free_port
+from support.limits_services import Limitador, Ratelimit, Redis, Server, configuration, free_port
 from support.waiting import until
 
 INTERVAL = 0.5
+# Only for calls of one model, so that other tests don't come near it.
+REQUESTS = {"name": "requests", "unit": "requests", "per": "day", "limit": 400, "models": ["anthropic"]}
 BUDGET = {"name": "team-day", "unit": "tokens", "per": "day", "limit": 1_000_000, "by": ["team"]}
 BODY = {"model": "openai", "messages": [{"role": "user", "content": "Hello"}]}
+UNREACHABLE = 'sluice_limits_sync_failures_total{type="unreachable"}'
 QUIET = ["--log-level", "info", "--concurrency", "1"]
 
 
@@ -36,9 +43,9 @@ def service(engine: str, text: str):
             yield ratelimit, redis
 
 
-def call(gateway: Gateway) -> httpx.Response:
+def call(gateway: Gateway, model: str = "openai") -> httpx.Response:
     headers = {"authorization": f"Bearer {CLIENT_KEY}"}
-    return httpx.post(f"{gateway.url}/v1/chat/completions", json=BODY, headers=headers, timeout=20)
+    return httpx.post(f"{gateway.url}/v1/chat/completions", json=BODY | {"model": model}, headers=headers, timeout=20)
 
 
 def spend(gateway: Gateway, calls: int) -> int:
@@ -73,108 +80,117 @@ def used(gateway: Gateway) -> tuple[int, int]:
     return limit - remaining, response.json()["usage"]["total_tokens"]
 
 
-@contextlib.contextmanager
-def fleet(size: int, policy_document: dict):
-    with contextlib.ExitStack() as stack:
-        gateways = [stack.enter_context(Gateway(policy_document, *QUIET)) for _ in range(size)]
-        for gateway in gateways:
-            until(lambda gateway=gateway: learned(gateway), 10)
-        yield gateways
+@pytest.fixture(scope="module")
+def fleet(mock_vendors, request):
+    """Three gateways that have learned their counters, the service of the parameter's kind, and its Redis if it has one."""
+    limits = [BUDGET, REQUESTS]
+    with service(request.param, configuration(document(mock_vendors, 1, limits))) as (server, redis):
+        shared = document(mock_vendors, server.port, limits)
+        with concurrent.futures.ThreadPoolExecutor() as pool, contextlib.ExitStack() as stack:
+            starting = [pool.submit(Gateway, shared, *QUIET) for _ in range(3)]
+            gateways = [stack.enter_context(start.result()) for start in starting]
+            until(lambda: all(learned(gateway) for gateway in gateways), 10)
+            yield Fleet(gateways, shared, server, redis)
 
 
-@pytest.mark.parametrize("engine", ["ratelimit", "limitador"])
-def test_gateways_come_to_one_view(mock_vendors, vendors, engine, tell):
-    draft = document(mock_vendors, 1, [BUDGET])
-    with service(engine, configuration(draft)) as (server, redis):
-        with fleet(3, document(mock_vendors, server.port, [BUDGET])) as gateways:
-            settled = sum(spend(gateway, calls) for gateway, calls in zip(gateways, (5, 3, 0), strict=True))
-            # Two intervals, of which each may begin a tick late, and the answers.
-            time.sleep(2 * INTERVAL + 0.3)
-            views, more = [], 0
-            for gateway in gateways:
-                view, own = used(gateway)
-                # Of the calls that asked before, some may have been told meanwhile.
-                assert settled <= view <= settled + more, (settled, view)
-                views.append(view)
-                more += own
-            if redis:
-                until(lambda: redis.total() == settled + more, 5)
-            assert metric(gateways[2], "sluice_limits_sync_age_seconds") <= 1
-            assert metric(gateways[2], "sluice_limits_synced_counters") >= 1
-            assert failures(gateways[2]) == 0
-    tell(f"{engine}: {settled} tokens settled at two gateways; seen after two intervals: {views}")
+@dataclasses.dataclass
+class Fleet:
+    gateways: list[Gateway]
+    policy: dict
+    server: Server
+    redis: Redis | None
 
 
-@pytest.mark.parametrize("engine", ["ratelimit", "limitador"])
-def test_together_they_overshoot_by_no_more_than_an_interval(mock_vendors, vendors, engine, tell):
-    limit = 400
-    limits = [{"name": "requests", "unit": "requests", "per": "day", "limit": limit}]
-    with service(engine, configuration(document(mock_vendors, 1, limits))) as (server, _):
-        with fleet(3, document(mock_vendors, server.port, limits)) as gateways:
-            passed: list[float] = []
-            stop = time.monotonic() + 12
-
-            def hammer(gateway: Gateway) -> None:
-                headers = {"authorization": f"Bearer {CLIENT_KEY}"}
-                with httpx.Client(base_url=gateway.url, headers=headers, timeout=20) as client:
-                    while time.monotonic() < stop:
-                        response = client.post("/v1/chat/completions", json=BODY)
-                        assert response.status_code in (200, 429), response.text
-                        if response.status_code == 429:
-                            return
-                        passed.append(time.monotonic())
-
-            threads = [threading.Thread(target=hammer, args=[gateway]) for gateway in gateways]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join(30)
-            assert error_of(call(gateways[0]), 429)["code"] == "rate_limit_exceeded"
-            # The fastest interval of all gateways together.
-            pace = max(sum(start <= at < start + INTERVAL for at in passed) for start in passed)
-            # A tick may be half an interval late, and an answer takes its time.
-            bound = limit + 2 * pace
-            tell(f"{engine}: {len(passed)} of {limit} passed at three gateways, {pace} at most in an interval")
-            assert limit <= len(passed) <= bound
+ENGINES = pytest.mark.parametrize("fleet", ["ratelimit", "limitador"], indirect=True)
 
 
-def test_nothing_that_was_settled_is_lost_whoever_dies(mock_vendors, vendors, tell):
+@ENGINES
+def test_gateways_come_to_one_view(fleet, vendors, tell):
+    gateways = fleet.gateways
+    settled = sum(spend(gateway, calls) for gateway, calls in zip(gateways, (5, 3, 0), strict=True))
+    # Two intervals, of which each may begin a tick late, and the answers.
+    time.sleep(2 * INTERVAL + 0.3)
+    views, more = [], 0
+    for gateway in gateways:
+        view, own = used(gateway)
+        # Of the calls that asked before, some may have been told meanwhile.
+        assert settled <= view <= settled + more, (settled, view)
+        views.append(view)
+        more += own
+    if fleet.redis:
+        until(lambda: fleet.redis.total("team-day") == settled + more, 5)
+    assert metric(gateways[2], "sluice_limits_sync_age_seconds") <= 1
+    assert metric(gateways[2], "sluice_limits_synced_counters") >= 1
+    assert failures(gateways[2]) == 0
+    tell(f"{settled} tokens settled at two of three gateways; seen after two intervals: {views}")
+
+
+@ENGINES
+def test_together_they_overshoot_by_no_more_than_an_interval(fleet, vendors, tell):
+    limit = REQUESTS["limit"]
+    passed: list[float] = []
+    stop = time.monotonic() + 12
+
+    def hammer(gateway: Gateway) -> None:
+        headers = {"authorization": f"Bearer {CLIENT_KEY}"}
+        with httpx.Client(base_url=gateway.url, headers=headers, timeout=20) as client:
+            while time.monotonic() < stop:
+                response = client.post("/v1/chat/completions", json=BODY | {"model": "anthropic"})
+                assert response.status_code in (200, 429), response.text
+                if response.status_code == 429:
+                    return
+                passed.append(time.monotonic())
+
+    threads = [threading.Thread(target=hammer, args=[gateway]) for gateway in fleet.gateways]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert error_of(call(fleet.gateways[0], "anthropic"), 429)["code"] == "rate_limit_exceeded"
+    # What all of them have passed in the busiest interval.
+    pace = max(sum(start <= at < start + INTERVAL for at in passed) for start in passed)
+    tell(f"{len(passed)} of {limit} passed at three gateways, {pace} at most in an interval")
+    # An interval may end a tick late, which is half of one here, and the answer takes its time.
+    assert limit <= len(passed) <= limit + 2 * pace
+
+
+@pytest.mark.parametrize("fleet", ["ratelimit"], indirect=True)
+def test_nothing_that_was_settled_is_lost_whoever_dies(fleet, vendors, tell):
     """Redis, the service and a gateway are killed in turn while calls go on."""
-    with service("ratelimit", configuration(document(mock_vendors, 1, [BUDGET]))) as (server, redis):
-        sync = document(mock_vendors, server.port, [BUDGET])
-        with fleet(3, sync) as gateways:
-            settled = sum(spend(gateway, 3) for gateway in gateways)
-            until(lambda: redis.total() == settled, 5)
+    gateways, redis, server = fleet.gateways, fleet.redis, fleet.server
+    time.sleep(2 * INTERVAL + 0.3)
+    settled = redis.total("team-day") + sum(spend(gateway, 3) for gateway in gateways)
+    until(lambda: redis.total("team-day") == settled, 5)
 
-            redis.kill()
-            settled += sum(spend(gateway, 2) for gateway in gateways)
-            until(lambda: all(failures(gateway) > 0 for gateway in gateways), 10)
-            settled += sum(spend(gateway, 1) for gateway in gateways)
-            redis.start()
-            until(lambda: redis.total() >= settled, 20)
-            after_redis = redis.total()
+    redis.kill()
+    settled += sum(spend(gateway, 2) for gateway in gateways)
+    until(lambda: all(failures(gateway) > 0 for gateway in gateways), 10)
+    settled += sum(spend(gateway, 1) for gateway in gateways)
+    redis.start()
+    until(lambda: redis.total("team-day") >= settled, 20)
 
-            server.kill()
-            settled += sum(spend(gateway, 2) for gateway in gateways)
-            server.start()
-            until(lambda: redis.total() >= settled, 20)
+    server.kill()
+    settled += sum(spend(gateway, 2) for gateway in gateways)
+    until(lambda: all(metric(gateway, UNREACHABLE) for gateway in gateways), 10)
+    server.start()
+    until(lambda: redis.total("team-day") >= settled, 20)
 
-            gateways[0].process.kill()
-            gateways[0].process.wait(10)
-            with Gateway(sync, *QUIET) as again:
-                until(lambda: learned(again), 10)
-                view, own = used(again)
-                assert view >= settled
-                settled += own + spend(again, 1)
-                # What was told just as somebody died may be counted twice, and never less than once.
-                until(lambda: redis.total() >= settled, 5)
-                time.sleep(2 * INTERVAL)
-                extra = redis.total() - settled
-            said = [line for line in gateways[1].lines if "rate-limit service" in line]
-            assert [line for line in said if "for this gateway alone" in line], said
-            assert [line for line in said if "is well" in line], said
-            assert len(said) <= 8, said
-    tell(f"{settled} tokens settled through three deaths, {after_redis} told after the first; {extra} more are counted")
+    os.kill(gateways[0].envoy(), signal.SIGKILL)
+    gateways[0].process.wait(10)
+    with Gateway(fleet.policy, *QUIET) as again:
+        until(lambda: learned(again), 10)
+        view, own = used(again)
+        assert view >= settled
+        settled += own + spend(again, 1)
+        # What was told just as somebody died may be counted twice, and never less than once.
+        until(lambda: redis.total("team-day") >= settled, 5)
+        time.sleep(2 * INTERVAL)
+        extra = redis.total("team-day") - settled
+    said = [line for line in gateways[1].lines if "rate-limit service" in line]
+    assert [line for line in said if "for this gateway alone" in line], said
+    assert [line for line in said if "is well" in line], said
+    assert len(said) <= 8, said
+    tell(f"{settled} tokens settled through three deaths; {extra} more are counted")
 
 
 def test_a_lost_service_refuses_where_the_policy_says_so(mock_vendors, vendors, tell):
@@ -228,7 +244,7 @@ def test_envoys_own_filter_asks_for_each_call(mock_vendors, vendors, tell):
                 if response.status_code == 429:
                     break
                 settled += response.json()["usage"]["total_tokens"]
-                until(lambda settled=settled: redis.total() == settled, 3)
+                until(lambda settled=settled: redis.total("tight") == settled, 3)
             assert error_of(response, 429)["code"] == "rate_limit_exceeded"
             assert settled > 100, "both gateways' calls together"
             server.kill()

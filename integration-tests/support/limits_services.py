@@ -99,9 +99,9 @@ class Redis(Server):
         options = f"--bind 127.0.0.1 --port {self.port} --appendonly yes --appendfsync always --save"
         return [server, *options.split(), ""]
 
-    def total(self) -> int:
-        """The sum of all counters, asked for in Redis's own protocol."""
-        keys = self._ask("KEYS", "*")
+    def total(self, limit: str) -> int:
+        """The sum of a limit's counters, asked for in Redis's own protocol."""
+        keys = self._ask("KEYS", f"*limit_{limit}_*")
         return sum(int(self._ask("GET", key)) for key in keys)
 
     def _ask(self, *words: str) -> object:
