@@ -18,7 +18,7 @@ MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
 
-.PHONY: fuzz prices time-zones estimate rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: fuzz prices time-zones estimate limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -59,9 +59,12 @@ test-module: module ## the built module in the test harness's host, and the mock
 	@echo '==> the module in its own host'
 	@$(CARGO) test -p test-harness
 
-test-envoy: build mocks $(TOOLS)/python.done $(TOOLS)/node.done ## the real Envoy with the official SDKs
+test-envoy: build mocks limits-services $(TOOLS)/python.done $(TOOLS)/node.done ## the real Envoy with the official SDKs
 	@echo '==> the real Envoy'
 	@ENVOY="$$($(SLUICE) envoy)" $(PYTHON) -m pytest integration-tests
+
+limits-services: rust ## the rate-limit services of the tests: envoyproxy/ratelimit where there is Go, and one around limitador
+	@scripts/limits-services.sh $(TOOLS)/limits-services
 
 format: ## fail where the code is not formatted
 	@$(CARGO) fmt --all --check

@@ -133,6 +133,8 @@ enum Format {
     Istio,
     /// Envoy Gateway's resources.
     EnvoyGateway,
+    /// The configuration of envoyproxy/ratelimit for `limits_sync`.
+    Ratelimit,
 }
 
 fn main() -> ExitCode {
@@ -173,7 +175,7 @@ fn render_document(
     needed: Needed,
 ) -> Result<ExitCode, String> {
     let name = match format {
-        Format::Envoy => None,
+        Format::Envoy | Format::Ratelimit => None,
         Format::Istio => Some("istio"),
         Format::EnvoyGateway => Some("envoy-gateway"),
     };
@@ -181,7 +183,10 @@ fn render_document(
         return Err(format!("--format {name} is not yet supported by this version"));
     }
     let (document, text) = read(file)?;
-    let yaml = render::envoy(&document, &text, &needed.find()?).map_err(|error| error.to_string())?;
+    let yaml = match format {
+        Format::Ratelimit => render::ratelimit(&document)?,
+        _ => render::envoy(&document, &text, &needed.find()?).map_err(|error| error.to_string())?,
+    };
     write(yaml.as_bytes(), output)
 }
 

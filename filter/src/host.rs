@@ -260,12 +260,12 @@ pub fn set_tick(period: Duration) -> Result<()> {
     done(unsafe { proxy_set_tick_period_milliseconds(period) })
 }
 
-/// Asks a cluster, without a body; the root's `on_http_call_response` gets the answer.
+/// Asks a cluster; the root's `on_http_call_response` gets the answer, with the number that this returns.
 ///
 /// This is the SDK's own, because only it can tell the SDK whom the answer is for: it panics on an answer that it has not
 /// asked for itself. The statuses on which this panics are none that Envoy has for this call.
-pub fn call(cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<u32> {
-    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), None, Vec::new(), timeout)
+pub fn call(cluster: &str, headers: &[(&str, &str)], body: Option<&[u8]>, timeout: Duration) -> Result<u32> {
+    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), body, Vec::new(), timeout)
         .map_err(|status| Refused(status as u32))
 }
 

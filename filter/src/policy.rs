@@ -9,6 +9,7 @@ use sluice_core::dialect::ClientDialect;
 use sluice_core::exchange::{self, Head, Opening, PROVIDER_HEADER, Reply};
 use sluice_core::failure::Failure;
 use sluice_core::identity::{Callers, Failures, KeySource, Origin};
+use sluice_core::limit::sync::synchronous;
 use sluice_core::policy::Plan;
 use sluice_core::usage::metrics::Ended;
 
@@ -123,6 +124,9 @@ impl PolicyFilter {
         let served = body.and_then(|body| {
             let taken = body.as_ref().map(|_| size);
             let parked = Parked::new(opening.read(body, &host::Shared)?);
+            for (name, value) in parked.exchange.borrow().told_to_limits() {
+                let _ = host::set_property(&name, &value);
+            }
             match Self::route(&parked, taken) {
                 Ok(()) => Ok(parked),
                 Err(host::Refused(_)) => {
@@ -178,6 +182,18 @@ impl PolicyFilter {
             host::set_header(response, name, value)?;
         }
         host::set_buffer(BufferType::HttpResponseBody, 0, usize::MAX, &reply.body)
+    }
+
+    /// Puts a failure in the client's dialect in the place of a response without a body.
+    fn replace(&mut self) -> Action {
+        let failure = exchange::gateway_failure(self.status, self.plan.listen.max_body_bytes);
+        let reply = Reply::failure(self.client(), &failure);
+        self.status = reply.status;
+        let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        match host::reply(reply.status, headers, &reply.body) {
+            Ok(()) => Action::Pause,
+            Err(host::Refused(_)) => Action::Continue,
+        }
     }
 
     fn remark(&self) {
@@ -238,6 +254,10 @@ impl HttpContext for PolicyFilter {
         }
         self.remark();
         self.rewriting = unnamed && !end_of_stream;
+        if unnamed && end_of_stream && self.plan.limits.are_synchronous() && self.status >= 400 {
+            // What Envoy's own rate-limit filter answers has no body that could be rewritten.
+            return self.replace();
+        }
         match self.rewriting {
             true => Action::Pause,
             false => Action::Continue,
@@ -272,6 +292,11 @@ impl HttpContext for PolicyFilter {
         metrics::count(Ended { exchange: Some(&exchange), limit: None, status, elapsed });
         for (name, value) in exchange.log_fields() {
             let _ = host::set_property(name, &value);
+        }
+        if let Some(bill) = exchange.bill().filter(|_| self.plan.limits.are_synchronous()) {
+            for (name, value) in synchronous::told_after(bill.usage, bill.nano_usd) {
+                let _ = host::set_property(name, &value);
+            }
         }
     }
 }

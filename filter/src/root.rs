@@ -52,9 +52,9 @@ impl Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, _: u32, _: usize, size: usize, _: usize) {
+    fn on_http_call_response(&mut self, call: u32, _: usize, size: usize, _: usize) {
         if let Some(Job::Service(service)) = &mut self.job {
-            service.answered(size);
+            service.answered(call, size);
         }
     }
 }

@@ -144,6 +144,15 @@ impl Exchange {
         self.plan.limits.take_for(memory, call, place, needs, now, reservation)
     }
 
+    /// What Envoy's own rate-limit filter is to know of the call, where that is who asks for each.
+    pub fn told_to_limits(&self) -> Vec<(String, String)> {
+        if !self.plan.limits.are_synchronous() {
+            return Vec::new();
+        }
+        let (caller, model) = (self.caller.as_deref(), &self.model.name);
+        self.plan.limits.told_before(crate::limit::Call { caller, asking: &self.asking, model })
+    }
+
     fn target(&self) -> Option<&Target> {
         self.model.targets.get(self.attempts.last()?.target)
     }

@@ -279,6 +279,8 @@ impl Exchange {
 pub fn gateway_failure(status: u16, max_body_bytes: u32) -> Failure {
     match status {
         413 => too_large(max_body_bytes),
+        // Of Envoy's own rate-limit filter; it says nothing of which limit it was.
+        429 => Failure::invalid("A rate limit is spent.", None).status(429).code("rate_limit_exceeded"),
         504 => Failure::provider(504, "No provider answered in time.").code("provider_timeout"),
         // Envoy's own answer when a provider's outgrows its buffer.
         500 => answer_too_large(),

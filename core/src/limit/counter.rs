@@ -134,6 +134,11 @@ impl Counter {
         self.held.iter().fold(0, |sum, lease| sum.saturating_add(lease.amount))
     }
 
+    /// When a budget's window began, since the Unix epoch.
+    pub(super) fn since(&self) -> Duration {
+        Duration::from_nanos(self.since)
+    }
+
     /// What is told to nobody else yet.
     pub fn untold(&self) -> u64 {
         self.untold

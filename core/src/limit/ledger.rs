@@ -43,6 +43,11 @@ impl Book {
         Self { name: name.to_owned(), slots: if single { 1 } else { SLOTS }, tells, meter }
     }
 
+    /// Whether other replicas are told of what is used.
+    pub(super) fn tells(&self) -> bool {
+        self.tells
+    }
+
     /// A counter as it stands at `now`.
     pub fn read(&self, memory: &dyn SharedMemory, subject: &str, now: Duration) -> Counter {
         let slot = memory.get(&self.slot_name(self.slot_of(subject))).map(|(value, _)| value);

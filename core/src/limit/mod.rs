@@ -9,6 +9,7 @@ mod ledger;
 pub mod report;
 mod reservation;
 mod subject;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 pub mod typical;
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use crate::access::{Asking, Index, Patterns, Place, When};
 use crate::identity::Caller;
-use crate::policy::LimitEntry;
+use crate::policy::{Document, LimitEntry, SyncEntry};
 use crate::price::NanoUsd;
 use window::Period;
 
@@ -58,6 +59,7 @@ pub struct Limits {
     index: Index,
     /// Whether any of them depends on which target serves a call.
     of_targets: bool,
+    sync: Option<SyncEntry>,
 }
 
 /// One limit.
@@ -86,16 +88,23 @@ pub struct Call<'a> {
 }
 
 impl Limits {
-    /// `models`: the names of those that there are. `tells`: other replicas are told of what is used.
+    /// `models`: the names of those that there are. `sync`: how other replicas are told of what is used.
     pub(crate) fn new<'m>(
         entries: &[LimitEntry],
         models: impl Iterator<Item = &'m str>,
-        tells: bool,
+        sync: Option<&SyncEntry>,
     ) -> Self {
+        let tells = sync.is_some_and(SyncEntry::is_background);
         let limits: Vec<Limit> = entries.iter().map(|entry| Limit::new(entry, tells)).collect();
         let index = Index::new(limits.iter().map(|limit| (&limit.when, &limit.models)), models);
         let of_targets = limits.iter().any(Limit::is_of_target);
-        Self { limits, index, of_targets }
+        Self { limits, index, of_targets, sync: sync.cloned() }
+    }
+
+    /// The limits of a document, as they are once it is compiled.
+    pub fn of_document(document: &Document) -> Self {
+        let models = document.models.iter().map(|model| model.name.as_str());
+        Self::new(&document.limits, models, document.limits_sync.as_ref())
     }
 
     /// The headers that limits ask for, or count by.
@@ -158,6 +167,11 @@ impl Limit {
             alert_at: entry.alert_at.clone(),
             mid_stream: entry.mid_stream,
         }
+    }
+
+    /// Whether the gateways of a fleet can have it together; calls at a time are each one's own.
+    pub fn is_of_fleet(&self) -> bool {
+        self.unit != Unit::Concurrent
     }
 
     /// Whether the limit depends on which target serves a call.

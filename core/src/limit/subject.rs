@@ -98,6 +98,18 @@ fn push(value: &str, subject: &mut String) {
     }
 }
 
+/// The subject of these values, in the order of what is counted by.
+pub(super) fn join(values: &[&str]) -> String {
+    let mut subject = String::new();
+    for (position, value) in values.iter().enumerate() {
+        if position > 0 {
+            subject.push(SEPARATOR);
+        }
+        push(value, &mut subject);
+    }
+    subject
+}
+
 /// The parts of a subject, in the order of what it counts by.
 pub fn parts(subject: &str) -> impl Iterator<Item = &str> {
     subject.split(SEPARATOR)

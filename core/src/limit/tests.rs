@@ -31,7 +31,7 @@ fn entry(name: &str, unit: Unit, limit: u64) -> LimitEntry {
 }
 
 fn limits(entries: &[LimitEntry]) -> Limits {
-    Limits::new(entries, ["gpt-4o", "small"].into_iter(), false)
+    Limits::new(entries, ["gpt-4o", "small"].into_iter(), None)
 }
 
 fn caller(user: &str, team: &str, roles: &[&str]) -> Caller {

@@ -260,7 +260,8 @@ pub(super) fn compile(
             timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
         }))
     });
-    let limits = Limits::new(&document.limits, models.keys().map(String::as_str), false);
+    let sync = document.limits_sync.as_ref();
+    let limits = Limits::new(&document.limits, models.keys().map(String::as_str), sync);
     let headers = access.headers().chain(limits.headers()).map(str::to_owned).collect();
     Some(Plan {
         listen: document.listen.clone(),

@@ -4,6 +4,7 @@ mod access;
 mod callers;
 mod jwt;
 mod limits;
+mod limits_sync;
 mod listen;
 mod models;
 mod prices;
@@ -16,6 +17,7 @@ pub use access::{RequireEntry, RuleEntry, WhenEntry};
 pub use callers::{CallersEntry, CertificateEntry, CertificateName, KeyEntry};
 pub use jwt::JwtEntry;
 pub use limits::LimitEntry;
+pub use limits_sync::{OnLost, SyncCheck, SyncEntry};
 pub use listen::Listen;
 pub(super) use models::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_IDLE_TIMEOUT};
 pub use models::{ModelEntry, OutOfRange, TargetEntry, Unsupported};
@@ -45,6 +47,8 @@ pub struct Document {
     pub prices: Vec<PriceEntry>,
     /// As `Refuse` where it is not said.
     pub unknown_price: Option<UnknownPrice>,
+    /// How a fleet's gateways learn of each other what has been used; each counts alone without it.
+    pub limits_sync: Option<SyncEntry>,
     /// The provider that serves the calls that name no model (files, batches, fine-tuning).
     pub pass_through: Option<String>,
 }
@@ -104,6 +108,8 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
     let prices = fields.optional("prices").map(|field| prices::read_prices(&field, faults));
     let unknown_price =
         fields.optional("unknown_price").and_then(|field| prices::read_unknown_price(&field, faults));
+    let limits_sync =
+        fields.optional("limits_sync").and_then(|field| limits_sync::read_limits_sync(&field, faults));
     let pass_through =
         fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
     for name in LATER {
@@ -113,8 +119,18 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
     }
     fields.finish(faults);
     let prices = prices.unwrap_or_default();
-    let document =
-        Document { listen, providers, models, callers, access, limits, prices, unknown_price, pass_through };
+    let document = Document {
+        listen,
+        providers,
+        models,
+        callers,
+        access,
+        limits,
+        limits_sync,
+        prices,
+        unknown_price,
+        pass_through,
+    };
     crate::price::check_like(&document, faults);
     Some(document)
 }
