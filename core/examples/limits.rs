@@ -1,5 +1,9 @@
 //! What limits cost a request on the native core: `cargo run --release -p sluice-core --example limits`.
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a program that measures and prints")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a program that measures and prints"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -18,7 +22,8 @@ const BODY: &[u8] = br#"{"model":"m","max_tokens":100,"messages":[{"role":"user"
 fn plan(count: usize, holds: bool) -> Result<Arc<Plan>, Faults> {
     let limit = |number: usize| {
         let unit = if number % 2 == 0 { "tokens" } else { "requests" };
-        let mut limit = json!({"name": format!("limit-{number}"), "unit": unit, "per": "day", "limit": 1_u64 << 50});
+        let mut limit =
+            json!({"name": format!("limit-{number}"), "unit": unit, "per": "day", "limit": 1_u64 << 50});
         if !holds {
             let team = format!("team-{number}");
             limit["when"] = json!({"teams": [team]});
@@ -38,8 +43,9 @@ fn plan(count: usize, holds: bool) -> Result<Arc<Plan>, Faults> {
 /// The time of one request from its headers to its end, without its answer: the best of many rounds.
 fn measure(plan: &Arc<Plan>, each: u32) -> Duration {
     let memory = LocalMemory::default();
-    let headers = [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let headers =
+        [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let request = || {
         let opening = exchange::open(plan, Head { headers: &headers, origin: Origin::default() }, NOW);
         let exchange = opening.and_then(|opening| opening.read(Some(BODY.to_vec()), &memory));

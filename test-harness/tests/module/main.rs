@@ -14,7 +14,6 @@
 mod cases;
 mod configuration;
 mod failover;
-mod limits;
 mod local_replies;
 mod matrix;
 mod memory;

@@ -169,10 +169,8 @@ fn read_by(field: &Field<'_>, faults: &mut Faults) -> Vec<By> {
 
 fn read_action(field: &Field<'_>, models: &[super::ModelEntry], faults: &mut Faults) -> Option<Action> {
     let Node::Map(_) = field.node else {
-        return field.word(&[("refuse", ()), ("warn", ())], faults).and_then(|()| match field.node {
-            Node::Text(word) if word == "warn" => Some(Action::Warn),
-            _ => Some(Action::Refuse),
-        });
+        let warns = field.word(&[("refuse", false), ("warn", true)], faults)?;
+        return Some(if warns { Action::Warn } else { Action::Refuse });
     };
     let mut fields = Fields::of(field, faults)?;
     let model = fields
