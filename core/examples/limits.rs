@@ -5,7 +5,6 @@
     reason = "a program that measures and prints"
 )]
 
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,14 +20,10 @@ const BODY: &[u8] = br#"{"model":"m","max_tokens":100,"messages":[{"role":"user"
 /// A policy with so many limits, which hold for every call or for none.
 fn plan(count: usize, holds: bool) -> Result<Arc<Plan>, Faults> {
     let limit = |number: usize| {
-        let unit = if number % 2 == 0 { "tokens" } else { "requests" };
-        let mut limit =
-            json!({"name": format!("limit-{number}"), "unit": unit, "per": "day", "limit": 1_u64 << 50});
-        if !holds {
-            let team = format!("team-{number}");
-            limit["when"] = json!({"teams": [team]});
-        }
-        limit
+        let unit = if number.is_multiple_of(2) { "tokens" } else { "requests" };
+        let name = format!("limit-{number}");
+        let when = if holds { json!({}) } else { json!({"teams": [format!("team-{number}")]}) };
+        json!({"name": name, "unit": unit, "per": "day", "limit": 1_u64 << 50, "when": when})
     };
     let document = json!({
         "version": 1,
@@ -56,7 +51,7 @@ fn measure(plan: &Arc<Plan>, each: u32) -> Duration {
     };
     let round = || {
         let begun = Instant::now();
-        (0..each).for_each(|_| black_box(request()));
+        (0..each).for_each(|_| request());
         begun.elapsed() / each
     };
     (0..30).map(|_| round()).min().unwrap_or_default()

@@ -255,7 +255,6 @@ fn everything_agrees_over_a_hundred_thousand_exchanges() {
         threads.into_iter().map(|thread| thread.join().expect("ends well")).collect()
     });
     let total = Ledger::sum(ledgers);
-    println!("{}", total.summary());
 
     // Metrics and access log.
     let metric = |name: &str| total.metrics.get(name).copied().unwrap_or(0);
@@ -299,7 +298,6 @@ fn everything_agrees_over_a_hundred_thousand_exchanges() {
         }
         assert_eq!(held, 0, "{}: nothing is held for anybody", limit.name);
         assert!(used > 0 || limit.unit == Unit::Concurrent, "{} has counted nothing", limit.name);
-        println!("{}: {used} used by {} subjects", limit.name, counters.len());
     }
     for provider in PROVIDERS {
         assert!(

@@ -20,7 +20,7 @@ use super::prepare::Prepared;
 #[derive(Debug)]
 pub(super) enum Denied {
     Failure(Failure),
-    Spent(Spent),
+    Spent(Box<Spent>),
 }
 
 /// What a call asks for, whoever serves it.
@@ -76,8 +76,8 @@ impl From<Failure> for Denied {
     }
 }
 
-impl From<Spent> for Denied {
-    fn from(spent: Spent) -> Self {
+impl From<Box<Spent>> for Denied {
+    fn from(spent: Box<Spent>) -> Self {
         Self::Spent(spent)
     }
 }

@@ -105,7 +105,7 @@ impl Exchange {
     }
 
     /// Whether a stream that has used this is to end: a limit has no room for more of it.
-    fn overdrawn(&mut self, memory: &dyn SharedMemory, usage: &Usage, now: Duration) -> Option<Spent> {
+    fn overdrawn(&mut self, memory: &dyn SharedMemory, usage: &Usage, now: Duration) -> Option<Box<Spent>> {
         let reservation = self.reservation.as_mut()?;
         if usage.output < self.held_output || !self.plan.limits.watches(reservation) {
             return None;
@@ -128,7 +128,7 @@ impl Exchange {
         memory: &dyn SharedMemory,
         index: usize,
         now: Duration,
-    ) -> Result<(), Spent> {
+    ) -> Result<(), Box<Spent>> {
         let Some(reservation) = &mut self.reservation else { return Ok(()) };
         if std::mem::replace(&mut self.held_for, index) == index {
             return Ok(());

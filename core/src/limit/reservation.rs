@@ -114,7 +114,7 @@ impl Limits {
         call: Call<'_>,
         amounts: Option<Amounts>,
         now: Duration,
-    ) -> Result<Reservation, Spent> {
+    ) -> Result<Reservation, Box<Spent>> {
         let mut reservation = Reservation::default();
         let limits = self.of(call).filter(|(_, limit)| !limit.is_of_target());
         reservation.holds = self.take_all(memory, limits, call, "", amounts, now, &mut reservation)?;
@@ -130,7 +130,7 @@ impl Limits {
         amounts: Option<Amounts>,
         now: Duration,
         reservation: &mut Reservation,
-    ) -> Result<(), Spent> {
+    ) -> Result<(), Box<Spent>> {
         // The other target has been asked, so that request is used.
         self.give_back(memory, std::mem::take(&mut reservation.of_target), 0, now);
         let limits =
@@ -148,7 +148,7 @@ impl Limits {
         place: Place<'_>,
         amounts: Option<Amounts>,
         now: Duration,
-    ) -> Result<(), Spent> {
+    ) -> Result<(), Box<Spent>> {
         let limits =
             self.of(call).filter(|(_, limit)| limit.is_of_target() && limit.when.matches_target(place));
         for (_, limit) in limits.filter(|(_, limit)| limit.action != Action::Warn) {
@@ -178,7 +178,7 @@ impl Limits {
         amounts: Option<Amounts>,
         now: Duration,
         told: &mut Reservation,
-    ) -> Result<Vec<Hold>, Spent> {
+    ) -> Result<Vec<Hold>, Box<Spent>> {
         let mut limits: Vec<_> = limits.collect();
         // What is used at once comes last: it is the hardest to give back.
         limits.sort_by_key(|(_, limit)| limit.unit == Unit::Requests);
@@ -249,7 +249,7 @@ impl Limits {
         reservation: &mut Reservation,
         amounts: Amounts,
         now: Duration,
-    ) -> Result<(), Spent> {
+    ) -> Result<(), Box<Spent>> {
         for hold in reservation.holds.iter_mut().chain(&mut reservation.of_target) {
             let Some(limit) = self.get(hold.limit) else { continue };
             let more = amounts.of(limit.unit).saturating_sub(hold.amount);
@@ -266,7 +266,7 @@ impl Limits {
             match taken {
                 Ok((_, true)) => hold.amount = hold.amount.saturating_add(more),
                 Ok((counter, false)) => return Err(limit.spent(&counter, more, now)),
-                Err(Busy) => return Err(Spent::Unavailable { name: limit.name.clone() }),
+                Err(Busy) => return Err(limit.unavailable()),
             }
         }
         Ok(())
@@ -288,7 +288,7 @@ impl Limit {
         amount: u64,
         now: Duration,
         told: &mut Reservation,
-    ) -> Result<u64, Spent> {
+    ) -> Result<u64, Box<Spent>> {
         let meter = &self.book.meter;
         let is_used = self.unit == Unit::Requests;
         let held = if is_used { 0 } else { amount };
@@ -304,7 +304,7 @@ impl Limit {
             }
             true
         });
-        let (counter, taken) = taken.map_err(|Busy| Spent::Unavailable { name: self.name.clone() })?;
+        let (counter, taken) = taken.map_err(|Busy| self.unavailable())?;
         if !taken {
             return Err(self.spent(&counter, amount, now));
         }
@@ -354,9 +354,9 @@ impl Limit {
         alerts.extend(crossed.map(|share| Alert { limit: self.name.clone(), share: *share }));
     }
 
-    fn spent(&self, counter: &Counter, amount: u64, now: Duration) -> Spent {
+    fn spent(&self, counter: &Counter, amount: u64, now: Duration) -> Box<Spent> {
         let meter = &self.book.meter;
-        Spent::Limit {
+        Box::new(Spent::Limit {
             name: self.name.clone(),
             allowance: self.allowance(),
             too_much: (amount > meter.capacity()).then(|| self.unit.amount(amount)),
@@ -367,7 +367,11 @@ impl Limit {
             },
             unit: self.unit,
             standing: counter.standing(meter, now),
-        }
+        })
+    }
+
+    fn unavailable(&self) -> Box<Spent> {
+        Box::new(Spent::Unavailable { name: self.name.clone() })
     }
 }
 

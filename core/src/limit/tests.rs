@@ -83,8 +83,7 @@ fn eight_workers_admit_exactly_as_many_as_fit() {
                             // Held until the end, so that nobody else gets its place.
                             std::mem::forget(reservation);
                         }
-                        Err(Spent::Limit { name, .. }) => assert_eq!(name, "tokens"),
-                        Err(other) => panic!("{other:?}"),
+                        Err(spent) => assert_eq!(spent.name(), "tokens"),
                     }
                 }
             });
@@ -298,7 +297,7 @@ fn counters_that_say_nothing_are_forgotten_and_full_slots_refuse() {
         let (caller, asking) = (caller(user, "t", &[]), asking(""));
         let taken = limits.take(&memory, call(&caller, &asking), tokens(10, 10), now)?;
         limits.settle(&memory, taken, tokens(10, 10), now);
-        Ok::<_, Spent>(())
+        Ok::<_, Box<Spent>>(())
     };
     for user in 0..20_000 {
         take(&format!("user-{user}"), NOW).expect("has room");

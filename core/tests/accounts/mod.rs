@@ -561,21 +561,6 @@ impl Ledger {
         }
         total
     }
-
-    pub fn summary(&self) -> String {
-        format!(
-            "{} calls, {} refused {:?}, {} with a usage that was told, {} failovers, {} overtaken, {} streams cut, {} tokens, {} nano-dollars",
-            self.calls,
-            self.refused.values().sum::<u64>(),
-            self.refused,
-            self.told,
-            self.failovers,
-            self.overtaken,
-            self.cut,
-            self.of(|account| account.input + account.output),
-            self.of(|account| account.nanos),
-        )
-    }
 }
 
 /// A decimal number of dollars as nano-dollars.
