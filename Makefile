@@ -18,7 +18,7 @@ MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
 
-.PHONY: fuzz redaction-quality redaction-speed rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: fuzz prices time-zones estimate redaction-quality redaction-speed limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -59,9 +59,12 @@ test-module: module ## the built module in the test harness's host, and the mock
 	@echo '==> the module in its own host'
 	@$(CARGO) test -p test-harness
 
-test-envoy: build mocks $(TOOLS)/python.done $(TOOLS)/node.done ## the real Envoy with the official SDKs
+test-envoy: build mocks limits-services $(TOOLS)/python.done $(TOOLS)/node.done ## the real Envoy with the official SDKs
 	@echo '==> the real Envoy'
 	@ENVOY="$$($(SLUICE) envoy)" $(PYTHON) -m pytest integration-tests
+
+limits-services: rust ## the rate-limit services of the tests: envoyproxy/ratelimit where there is Go, and one around limitador
+	@scripts/limits-services.sh $(TOOLS)/limits-services
 
 format: ## fail where the code is not formatted
 	@$(CARGO) fmt --all --check
@@ -83,6 +86,19 @@ redaction-quality: rust $(TOOLS)/quality.done ## precision and recall of redacti
 
 redaction-speed: rust ## how fast texts are masked, natively
 	@$(CARGO) run --quiet --release -p sluice-core --example redaction_speed
+
+time-zones: ## renew core/data/time-zones.txt from the newest time zone database
+	@python3 -m venv $(TOOLS)/time-zones
+	@$(TOOLS)/time-zones/bin/python -m pip install --quiet --disable-pip-version-check --upgrade tzdata
+	@$(TOOLS)/time-zones/bin/python scripts/time-zones.py
+
+prices: ## renew the built-in rate card from the package genai-prices
+	@python3 -m venv $(TOOLS)/prices
+	@$(TOOLS)/prices/bin/python -m pip install --quiet --disable-pip-version-check --upgrade genai-prices
+	@$(TOOLS)/prices/bin/python scripts/prices.py core/data/rate-card.txt core/data/LICENSE-genai-prices
+
+estimate: $(TOOLS)/node.done ## judge the estimate of tokens against tokenizers (docs/limits-estimates.md)
+	@bench/estimate/run.sh target/estimate judge
 
 clean: ## remove everything that was built or installed here
 	rm -rf target dist $(TOOLS) .run integration-tests/node/node_modules integration-tests/.pytest_cache

@@ -28,6 +28,7 @@ def gateways(mock_vendors):
                 name_for(one): {
                     "targets": [{"provider": provider, "model": one.model}],
                     "unsupported": one.unsupported,
+                    "out_of_range": one.out_of_range,
                 }
                 for one in cases.chat()
                 if one.provider == provider
@@ -44,8 +45,8 @@ def gateways(mock_vendors):
 
 def name_for(exchange: Exchange) -> str:
     """By which name clients ask for a case's target."""
-    usual = (exchange.model, exchange.unsupported) == (MODELS[exchange.provider], "refuse")
-    return "gpt-4o" if usual else f"gpt-4o@{exchange.model}@{exchange.unsupported}"
+    own = (exchange.model, exchange.unsupported, exchange.out_of_range)
+    return "gpt-4o" if own == (MODELS[exchange.provider], "refuse", "refuse") else "@".join(("gpt-4o", *own))
 
 
 def post(gateway: Gateway, body: bytes) -> httpx.Response:
@@ -104,8 +105,9 @@ def check_upstream(exchange: Exchange, request: bytes, record: dict) -> None:
 
 def check_answer(exchange: Exchange, answer: httpx.Response) -> None:
     """The client got what the case says."""
-    dropped = {path for path in answer.headers.get("x-sluice-dropped", "").split(", ") if path}
-    assert dropped == set(exchange.expected.get("dropped", []))
+    for change in ("dropped", "clamped"):
+        named = {path for path in answer.headers.get(f"x-sluice-{change}", "").split(", ") if path}
+        assert named == set(exchange.expected.get(change, [])), change
     assert answer.headers["x-sluice-provider"] == exchange.provider
     if not exchange.response:
         assert answer.status_code == 200

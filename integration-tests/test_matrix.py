@@ -19,13 +19,13 @@ def gateway(mock_vendors):
         "bedrock": {"region": "eu-central-1"},
         "vertex": {"region": "europe-west4", "project": "project-1"},
     }
-    dialects = {square.provider for square in matrix.squares()}
+    dialects = {square.provider: square.dialect for square in matrix.squares()}
     providers = {
-        dialect: {"dialect": dialect, "endpoint": root, "credential": {"env": "TEST_OPENAI_KEY"}} | own.get(dialect, {})
-        for dialect in dialects
+        name: {"dialect": dialect, "endpoint": root, "credential": {"env": "TEST_OPENAI_KEY"}} | own.get(dialect, {})
+        for name, dialect in dialects.items()
     }
     models = {
-        square.model: {"targets": [{"provider": square.provider, "model": square.heard["model"]}]}
+        square.model: {"targets": [{"provider": square.provider, "model": square.heard["model"]}]} | square.policy
         for square in matrix.squares()
     }
     with Gateway(policy(mock_vendors, models, providers=providers), "--concurrency", "1") as gateway:
@@ -40,7 +40,7 @@ def script(vendors, square: matrix.Square) -> bytes:
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
     chunks = [{"base64": base64.b64encode(piece).decode()} for piece in pieces]
     status = square.heard.get("status", 200)
-    headers = [("content-type", content_type)]
+    headers = [("content-type", content_type), *square.heard.get("headers", {}).items()]
     vendors.script("openai", {"kind": "raw", "status": status, "headers": headers, "chunks": chunks})
     return body
 
@@ -58,8 +58,9 @@ def test_a_square_holds(square, gateway, vendors):
     [record] = vendors.records()
     target, upstream = square.upstream()
     assert record["target"] == target
-    dropped = {path for path in answer.headers.get("x-sluice-dropped", "").split(", ") if path}
-    assert dropped == square.dropped
+    for change in ("dropped", "clamped"):
+        named = {path for path in answer.headers.get(f"x-sluice-{change}", "").split(", ") if path}
+        assert named == square.named(change), change
     if square.is_native:
         assert answer.content == body
         return

@@ -177,8 +177,9 @@ def test_files_are_nobodys_unless_the_policy_says_whose(mock_vendors, vendors):
 
 
 @contextlib.contextmanager
-def realtime_server():
-    """A WebSocket server that tells what it was asked with, then answers each message in capitals."""
+def realtime_server(protocols: list[str] | None = None):
+    """A WebSocket server that tells what it was asked with, then answers each message in capitals. `protocols`: those that it
+    chooses from; it chooses none without."""
     asked: list[dict] = []
     loop = asyncio.new_event_loop()
     started: list[websockets.asyncio.server.Server] = []
@@ -190,7 +191,7 @@ def realtime_server():
             await connection.send(message.upper())
 
     async def start() -> None:
-        started.append(await websockets.serve(serve, "127.0.0.1", 0))
+        started.append(await websockets.serve(serve, "127.0.0.1", 0, subprotocols=protocols))
         ready.set()
 
     def run() -> None:
@@ -227,5 +228,34 @@ def test_realtime_is_a_websocket(mock_vendors):
             assert refused.status_code == 401
     assert [one["path"] for one in asked] == ["/v1/realtime?model=gpt%2Drealtime%2D2"]
     headers = {name.lower(): value for name, value in asked[0]["headers"].items()}
+    assert headers["authorization"] == f"Bearer {KEYS['openai']}"
+    assert CLIENT_KEY not in str(headers)
+
+
+@pytest.mark.parametrize("chosen", [["realtime"], None], ids=["the provider chooses", "the provider chooses none"])
+def test_a_browser_brings_its_key_as_a_protocol(mock_vendors, chosen):
+    with realtime_server(chosen) as (port, asked):
+        models = {"voice": {"targets": [{"provider": "openai", "model": "gpt-realtime-2"}]}}
+        document = policy(mock_vendors, models)
+        document["providers"]["openai"]["endpoint"] = f"http://127.0.0.1:{port}/v1"
+        with Gateway(document, "--concurrency", "1") as gateway:
+            address = gateway.url.replace("http", "ws") + "/v1/realtime?model=voice"
+
+            async def talk(key: str) -> tuple[str | None, str]:
+                # What `OpenAIRealtimeWebSocket` of the official SDK offers.
+                offered = ["realtime", f"openai-insecure-api-key.{key}"]
+                async with websockets.connect(address, subprotocols=offered, open_timeout=10) as connection:
+                    await connection.send("hello")
+                    return connection.subprotocol, await asyncio.wait_for(connection.recv(), 10)
+
+            # A browser closes a socket whose server has chosen nothing of what it offered.
+            assert asyncio.run(talk(CLIENT_KEY)) == ("realtime", "HELLO")
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                asyncio.run(talk("wrong"))
+            assert refused.value.response.status_code == 401
+            assert CLIENT_KEY not in "\n".join(gateway.lines)
+    [one] = asked
+    headers = {name.lower(): value for name, value in one["headers"].items()}
+    assert headers["sec-websocket-protocol"] == "realtime"
     assert headers["authorization"] == f"Bearer {KEYS['openai']}"
     assert CLIENT_KEY not in str(headers)

@@ -27,7 +27,8 @@ FAULTY = {
         {"models": {"m": {"targets": [{"provider": "opanai", "model": "x"}]}}},
         ["models.m.targets[0].provider"],
     ),
-    "a section of the future": ({"limits": [{"name": "x"}]}, ["limits"]),
+    "a section of the future": ({"audit": {"sink": "x"}}, ["audit"]),
+    "a limit without a unit": ({"limits": [{"name": "x", "limit": 1}]}, ["limits[0].unit"]),
     "many faults": (
         {
             "version": "one",

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
-use sluice_core::policy::{Credential, Document, Endpoint, SourcePlace};
+use sluice_core::limit::Limits;
+use sluice_core::limit::sync::synchronous;
+use sluice_core::limit::window::Period;
+use sluice_core::policy::{Credential, Document, Endpoint, SourcePlace, SyncCheck};
 
 /// How much a document holds, in one line.
 pub struct Summary<'a>(pub &'a Document);
@@ -42,7 +45,9 @@ pub fn warnings(document: &Document, environment: &dyn Fn(&str) -> Option<String
         warnings.push("callers.anonymous: whoever reaches the listener's address is served".to_owned());
     }
     warnings.extend(callers_from_elsewhere(document));
+    warnings.extend(limits_of_the_fleet(document));
     warnings.extend(sluice_core::access::warnings(document));
+    warnings.extend(sluice_core::price::warnings(document));
     warnings
 }
 
@@ -61,6 +66,44 @@ fn callers_from_elsewhere(document: &Document) -> Vec<String> {
         warnings.push(format!(
             "{path}: whoever is on the way to it by http:// can put his own keys in the place of the issuer's"
         ));
+    }
+    warnings
+}
+
+/// What is probably not meant of limits that a fleet has together.
+fn limits_of_the_fleet(document: &Document) -> Vec<String> {
+    let Some(sync) = &document.limits_sync else { return Vec::new() };
+    let mut warnings = Vec::new();
+    match &sync.place {
+        SourcePlace::Cluster(name) => warnings.push(format!(
+            "limits_sync.cluster: `{name}` has to be among the clusters of your Envoy; `run` has none of that name"
+        )),
+        SourcePlace::Endpoint(endpoint) if !endpoint.tls && !is_loopback(&endpoint.host) => warnings.push(
+            "limits_sync.endpoint: whoever is on the way to it by http:// reads whose counters they are, and can change them"
+                .to_owned(),
+        ),
+        SourcePlace::Endpoint(_) => {}
+    }
+    for (position, limit) in Limits::of_document(document).iter().enumerate() {
+        let drains = match limit.period {
+            Some(period @ (Period::Second | Period::Minute)) => period.length(),
+            _ => None,
+        };
+        let alone = match (sync.check, limit.is_of_fleet()) {
+            (SyncCheck::Background, true) if drains.is_some_and(|period| sync.interval > 2 * period) => {
+                Some("is over before others hear of it in this `limits_sync.interval`")
+            }
+            (SyncCheck::Background, true) => None,
+            (SyncCheck::Background, false) => Some("counts calls at a time"),
+            (SyncCheck::Synchronous, _) => synchronous::lacks(limit),
+        };
+        warnings.extend(alone.map(|reason| {
+            let name = &limit.name;
+            format!("limits[{position}]: `{name}` {reason}, so it is each gateway's own and not the fleet's")
+        }));
+    }
+    if document.limits.is_empty() {
+        warnings.push("limits_sync: there are no limits".to_owned());
     }
     warnings
 }
@@ -146,6 +189,33 @@ models:
             assert!(warnings.iter().any(|warning| warning.starts_with(path)), "{warnings:?}");
         }
         assert!(!warnings.iter().any(|warning| warning.contains("nobody is served")), "{warnings:?}");
+    }
+
+    #[test]
+    fn limits_that_a_fleet_does_not_have_together_are_noticed() {
+        let limits = "
+limits:
+  - {name: day, unit: tokens, per: day, limit: 10}
+  - {name: once, unit: concurrent, limit: 10}
+  - {name: second, unit: requests, per: second, limit: 10}
+  - {name: month, unit: tokens, per: month, limit: 10}
+";
+        let warned = |sync: &str| -> Vec<String> {
+            let text = format!("{OPEN}{limits}limits_sync: {sync}\n");
+            let warnings = warnings(&document(&text), &|_| Some("set".to_owned())).into_iter();
+            warnings.filter_map(|warning| Some(warning.split_once(": ")?.0.to_owned())).collect()
+        };
+        let ours = |sync: &str| -> Vec<String> {
+            warned(sync).into_iter().filter(|path| path.starts_with("limits")).collect()
+        };
+        assert_eq!(ours("{endpoint: 'http://127.0.0.1:1'}"), ["limits[1]"]);
+        assert_eq!(ours("{cluster: rls, interval: 3s}"), ["limits_sync.cluster", "limits[1]", "limits[2]"]);
+        assert_eq!(
+            ours("{endpoint: 'http://rls', check: synchronous}"),
+            ["limits_sync.endpoint", "limits[1]", "limits[3]"]
+        );
+        let alone = warnings(&document(&format!("{OPEN}limits_sync: {{cluster: rls}}\n")), &|_| None);
+        assert!(alone.iter().any(|warning| warning == "limits_sync: there are no limits"), "{alone:?}");
     }
 
     #[test]

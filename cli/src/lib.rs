@@ -4,5 +4,6 @@ pub mod check;
 pub mod envoy;
 pub mod files;
 pub mod keys;
+pub mod limits;
 pub mod render;
 pub mod run;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use sluice_cli::{check, envoy, files, keys, render, run};
+use sluice_cli::{check, envoy, files, keys, limits, render, run};
 use sluice_core::identity::bundle;
 use sluice_core::policy::Document;
 
@@ -67,6 +67,12 @@ enum Action {
     Keys {
         #[command(subcommand)]
         command: KeysAction,
+    },
+    /// Prints the live counters of limits: what is used, what calls under way hold, and when it is free again.
+    Limits {
+        /// Envoy's admin interface.
+        #[arg(long, default_value = "http://127.0.0.1:9901")]
+        admin: String,
     },
     /// Prints the path of the Envoy that `run` uses, after fetching one if there is none.
     Envoy,
@@ -127,6 +133,8 @@ enum Format {
     Istio,
     /// Envoy Gateway's resources.
     EnvoyGateway,
+    /// The configuration of envoyproxy/ratelimit for `limits_sync`.
+    Ratelimit,
 }
 
 fn main() -> ExitCode {
@@ -140,6 +148,10 @@ fn main() -> ExitCode {
             run_document(&file, needed, &envoy)
         }
         Action::Keys { command } => work_on_keys(command),
+        Action::Limits { admin } => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            limits::fetch(&admin, now).and_then(|table| say(&table))
+        }
         Action::Envoy => envoy::find_or_fetch(&note).and_then(|envoy| say(&envoy.program.display())),
     };
     result.unwrap_or_else(|message| {
@@ -163,7 +175,7 @@ fn render_document(
     needed: Needed,
 ) -> Result<ExitCode, String> {
     let name = match format {
-        Format::Envoy => None,
+        Format::Envoy | Format::Ratelimit => None,
         Format::Istio => Some("istio"),
         Format::EnvoyGateway => Some("envoy-gateway"),
     };
@@ -171,7 +183,10 @@ fn render_document(
         return Err(format!("--format {name} is not yet supported by this version"));
     }
     let (document, text) = read(file)?;
-    let yaml = render::envoy(&document, &text, &needed.find()?).map_err(|error| error.to_string())?;
+    let yaml = match format {
+        Format::Ratelimit => render::ratelimit(&document)?,
+        _ => render::envoy(&document, &text, &needed.find()?).map_err(|error| error.to_string())?,
+    };
     write(yaml.as_bytes(), output)
 }
 

@@ -158,6 +158,18 @@ fn check_names_every_fault_by_its_path() {
 }
 
 #[test]
+fn check_refuses_a_model_whose_target_cannot_serve_what_it_has_to() {
+    let at = "models.m.targets[0]: `local` with the model `";
+    for (client, is_served) in [("anthropic_messages", true), ("gemini_count_tokens", false)] {
+        let text = POLICY.replace("targets: [", &format!("clients: [{client}], targets: ["));
+        assert_ne!(text, POLICY);
+        let (ok, _, err) = Place::new(&text).output(&["check", "policy.yaml"]);
+        assert_eq!(ok, is_served, "{err}");
+        assert_eq!(err.contains(at), !is_served, "{err}");
+    }
+}
+
+#[test]
 fn check_sums_up_and_warns_of_a_credential_that_is_not_set() {
     let place = Place::new(POLICY);
     let (ok, out, err) = place.output(&["check", "policy.yaml"]);

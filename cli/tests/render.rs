@@ -71,6 +71,22 @@ fn documents_render_as_the_files_beside_them() {
     }
 }
 
+/// As the one above.
+#[test]
+fn limits_of_a_fleet_render_for_the_service_that_keeps_count() {
+    for name in ["limits", "limits-synchronous"] {
+        let text = fs::read_to_string(format!("{CASES}/{name}.policy.yaml")).unwrap();
+        let rendered = render::ratelimit(&Document::parse(text.as_bytes()).unwrap()).unwrap();
+        let path = format!("{CASES}/{name}.ratelimit.yaml");
+        if std::env::var_os("UPDATE_GOLDENS").is_some() {
+            fs::write(&path, &rendered).unwrap();
+        }
+        assert_eq!(rendered, fs::read_to_string(&path).unwrap_or_default(), "{path}");
+    }
+    let text = fs::read_to_string(format!("{CASES}/minimal.policy.yaml")).unwrap();
+    assert!(render::ratelimit(&Document::parse(text.as_bytes()).unwrap()).is_err(), "there is no service");
+}
+
 #[test]
 fn envoy_accepts_what_is_rendered() {
     for (_, path) in all_documents() {

@@ -1,7 +1,7 @@
 //! Finds what rules find in texts, one JSON string a line on standard input; a list of findings a line on standard output, as
 //! `[[label, start, end], …]` in characters. Arguments are names of rules and packs: `redact_lines pii secrets`.
 // A tool that runs on a developer's machine.
-#![allow(clippy::disallowed_macros, clippy::expect_used)]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, clippy::expect_used)]
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;

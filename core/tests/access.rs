@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use sluice_core::exchange::{self, Exchange, Head, Reply};
 use sluice_core::identity::Origin;
 use sluice_core::policy::{self, Plan};
+use sluice_core::shared::LocalMemory;
 
 fn cases() -> Vec<(String, Value)> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../test-cases/access"));
@@ -86,7 +87,7 @@ fn open(plan: &Arc<Plan>, request: &Value) -> Result<Exchange, Reply> {
     });
     let body = json!({"model": request["model"], "messages": [{"role": "user", "content": "Hello"}]});
     let opening = exchange::open(plan, Head { headers: &headers, origin: Origin::default() }, now)?;
-    opening.read(Some(body.to_string().into_bytes()))
+    opening.read(Some(body.to_string().into_bytes()), &LocalMemory::default())
 }
 
 /// What was decided, in the words of a case.

@@ -4,13 +4,14 @@
 
 mod support;
 
+use sluice_core::shared::LocalMemory;
 use support::{answer, open, plan};
 use test_cases::{ChatCase, Sent};
 
 fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], faults: &mut Vec<String>) {
     let label = |what: &str| format!("{} at {}: {what}", case.name, exchange.provider);
     let mut note = |found: Vec<String>| faults.extend(found.iter().map(|fault| label(fault)));
-    let plan = plan(exchange.provider, &exchange.model, &case.unsupported);
+    let plan = plan(case, exchange);
     let opened = open(&plan, &case.request);
     if let Some(refused) = &exchange.expected.refused {
         return match opened {
@@ -25,7 +26,7 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
         }
     };
     let (request, attempt) = opened
-        .attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW))
+        .attempt(exchange.provider, 1, &LocalMemory::default(), std::time::Duration::from_secs(support::NOW))
         .unwrap_or_else(|failure| panic!("{failure:?}"));
     let header = |name: &str| {
         request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
@@ -33,8 +34,8 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
     let sent = Sent { path: header(":path"), body: request.body.as_deref().expect("has a body") };
     note(exchange.faults_of_request(case, sent, header));
     let remarks = opened.remarks();
-    let dropped = remarks.iter().find(|(name, _)| *name == "x-sluice-dropped");
-    note(exchange.faults_of_dropped(dropped.map(|(_, value)| value.as_str())));
+    let remark = |name: &str| remarks.iter().find(|(header, _)| *header == name);
+    note(exchange.faults_of_changes(|name| remark(name).map(|(_, value)| value.as_str())));
 
     let stream = opened.stream;
     let default = cases.iter().find(|case| case.name == if stream { "stream-text" } else { "text" });
@@ -42,7 +43,12 @@ fn run(case: &ChatCase, exchange: &test_cases::Exchange, cases: &[ChatCase], fau
     let play = |chunks: &[&[u8]]| {
         let mut opened = open(&plan, &case.request).expect("opened before");
         let (_, attempt) = opened
-            .attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW))
+            .attempt(
+                exchange.provider,
+                1,
+                &LocalMemory::default(),
+                std::time::Duration::from_secs(support::NOW),
+            )
             .expect("attempted before");
         answer(&mut opened, &attempt, exchange.status(), &body, chunks)
     };
@@ -84,7 +90,9 @@ fn every_chat_case() {
 
 #[test]
 fn every_invalid_case() {
-    let plan = plan("openai", "gpt-4o-2024-11-20", "refuse");
+    let cases = test_cases::chat();
+    let text = cases.iter().find(|case| case.name == "text").expect("the usual case");
+    let plan = plan(text, &text.exchanges[0]);
     let mut faults = Vec::new();
     for case in test_cases::invalid() {
         match open(&plan, &case.request) {

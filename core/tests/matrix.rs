@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sluice_core::exchange::{self, Exchange, Head, Reply};
 use sluice_core::policy::{self, Plan};
+use sluice_core::shared::LocalMemory;
 use support::{Answer, NOW, answer_in};
 use test_cases::Sent;
 use test_cases::matrix::{Square, scenarios};
@@ -22,15 +23,20 @@ fn open(plan: &Arc<Plan>, square: &Square<'_>) -> Result<Exchange, Reply> {
         Head { headers: &headers, origin: sluice_core::identity::Origin::default() },
         Duration::from_secs(NOW),
     )?;
-    opening.read(Some(square.client_body()))
+    opening.read(Some(square.client_body()), &LocalMemory::default())
 }
 
 /// What the client gets of the provider's answer in these chunks.
 fn play(plan: &Arc<Plan>, square: &Square<'_>, chunks: &[&[u8]]) -> Answer {
     let mut opened = open(plan, square).expect("opened before");
-    let (_, attempt) =
-        opened.attempt(square.provider_dialect, 1, Duration::from_secs(NOW)).expect("attempted before");
-    answer_in(&mut opened, &attempt, square.status(), square.content_type(), chunks)
+    let (_, attempt) = opened
+        .attempt(square.provider_name, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("attempted before");
+    let header = |name: &str| match name {
+        "content-type" => Some(square.content_type().to_owned()),
+        name => square.provider.headers.get(name).cloned(),
+    };
+    answer_in(&mut opened, &attempt, square.status(), &header, chunks)
 }
 
 /// What is wrong with a square.
@@ -41,18 +47,20 @@ fn run(square: &Square<'_>) -> Vec<String> {
         Err(reply) => return square.faults_of_refusal(reply.status, &reply.body),
         Ok(opened) => opened,
     };
-    let (sent, attempt) =
-        opened.attempt(square.provider_dialect, 1, Duration::from_secs(NOW)).expect("can be asked");
+    let (sent, attempt) = opened
+        .attempt(square.provider_name, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
     drop(attempt);
     let path = sent.headers.iter().find(|(name, _)| name == ":path").map(|(_, value)| value.as_str());
     let remarks = opened.remarks();
-    let dropped = remarks.iter().find(|(name, _)| *name == "x-sluice-dropped");
+    let remark = |name: &str| remarks.iter().find(|(header, _)| *header == name);
     let body = sent.body.as_deref().expect("has a body");
-    let mut faults = square.faults_of_request(Sent { path, body }, dropped.map(|(_, value)| value.as_str()));
+    let mut faults = square.faults_of_request(Sent { path, body });
+    faults.extend(square.faults_of_changes(|name| remark(name).map(|(_, value)| value.as_str())));
     let response = square.response();
     let whole = play(&plan, square, &[&response.bytes]);
     faults.extend(square.faults_of_answer(whole.status, &whole.body));
-    if square.stream && faults.is_empty() {
+    if square.stream && square.scenario.like.is_none() && faults.is_empty() {
         for cut in 0..=response.bytes.len() {
             let (first, second) = response.bytes.split_at(cut);
             assert_eq!(play(&plan, square, &[first, second]), whole, "{} cut at {cut}", square.label());

@@ -6,6 +6,7 @@ mod support;
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use sluice_core::shared::LocalMemory;
 use support::{Answer, answer, open, plan};
 use test_cases::{Body, mutate};
 
@@ -32,7 +33,7 @@ fn no_mutation_of_a_request_does_harm() {
     for case in test_cases::chat() {
         let mut random = fastrand::Rng::with_seed(7);
         for exchange in &case.exchanges {
-            let plan = plan(exchange.provider, &exchange.model, &case.unsupported);
+            let plan = plan(&case, exchange);
             for round in 0..MUTATIONS / case.exchanges.len() {
                 let label = format!("{} at {}, round {round}", case.name, exchange.provider);
                 let body = mutate::mutate(&case.request, &mut random);
@@ -40,6 +41,7 @@ fn no_mutation_of_a_request_does_harm() {
                     Ok(mut opened) => match opened.attempt(
                         exchange.provider,
                         1,
+                        &LocalMemory::default(),
                         std::time::Duration::from_secs(support::NOW),
                     ) {
                         Ok((request, _)) => {
@@ -74,13 +76,18 @@ fn no_mutation_of_an_answer_does_harm() {
     for case in test_cases::chat() {
         for exchange in &case.exchanges {
             let Some(response) = &exchange.response else { continue };
-            let plan = plan(exchange.provider, &exchange.model, &case.unsupported);
+            let plan = plan(&case, exchange);
             let mut random = fastrand::Rng::with_seed(11);
             for round in 0..MUTATIONS {
                 let label = format!("{} at {}, round {round}", case.name, exchange.provider);
                 let mut opened = open(&plan, &case.request).unwrap_or_else(|_| panic!("{label}: refused"));
                 let (_, attempt) = opened
-                    .attempt(exchange.provider, 1, std::time::Duration::from_secs(support::NOW))
+                    .attempt(
+                        exchange.provider,
+                        1,
+                        &LocalMemory::default(),
+                        std::time::Duration::from_secs(support::NOW),
+                    )
                     .expect(&label);
                 let bytes = mutate::mutate(&response.bytes, &mut random);
                 let body = Body { bytes, stream: response.stream };

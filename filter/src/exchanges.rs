@@ -27,14 +27,18 @@ pub struct Parked {
 }
 
 impl Parked {
-    /// Leaves an exchange for the provider filters of the current stream.
-    pub fn new(exchange: Exchange) -> Result<Self, host::Refused> {
+    /// Takes an exchange in.
+    pub fn new(exchange: Exchange) -> Self {
         let number = NEXT.get();
         NEXT.set(number + 1);
-        host::set_property(NUMBER, &number.to_string())?;
         let exchange = Rc::new(RefCell::new(exchange));
         EXCHANGES.with_borrow_mut(|exchanges| exchanges.insert(number, Rc::clone(&exchange)));
-        Ok(Self { number, exchange })
+        Self { number, exchange }
+    }
+
+    /// Has the provider filters of the current stream find it.
+    pub fn show(&self) -> Result<(), host::Refused> {
+        host::set_property(NUMBER, &self.number.to_string())
     }
 }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+use sluice_core::shared::{SharedMemory, Version};
 
 /// A host call was refused; the number is the ABI's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,7 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
+    fn proxy_close_stream(direction: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -183,6 +185,13 @@ pub fn reply<'h>(status: u16, headers: impl Iterator<Item = (&'h str, &'h str)>,
     })
 }
 
+/// Ends the current stream on both sides, as it is: the client's connection breaks, and the provider's too.
+pub fn close_stream() -> Result<()> {
+    const RESPONSE: u32 = 1;
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_close_stream(RESPONSE) })
+}
+
 /// Defines a metric, or finds the one of this name.
 pub fn define_metric(kind: MetricType, name: &str) -> Result<u32> {
     let mut id = 0;
@@ -203,15 +212,36 @@ pub fn record_metric(id: u32, value: u64) -> Result<()> {
     done(unsafe { proxy_record_metric(id, value) })
 }
 
+/// The memory that all virtual machines of this Envoy share.
+#[derive(Debug)]
+pub struct Shared;
+
+impl SharedMemory for Shared {
+    fn get(&self, name: &str) -> Option<(Vec<u8>, Version)> {
+        shared_with_version(name)
+    }
+
+    fn swap(&self, name: &str, version: Version, value: &[u8]) -> bool {
+        // SAFETY: the host reads both within the call.
+        let status = unsafe {
+            proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), version.0)
+        };
+        status == OK
+    }
+}
+
 /// A value of the memory that all virtual machines of this Envoy share; `None` under a name that has none.
 pub fn shared(name: &str) -> Option<Vec<u8>> {
+    shared_with_version(name).map(|(value, _)| value)
+}
+
+fn shared_with_version(name: &str) -> Option<(Vec<u8>, Version)> {
     let mut version = 0;
     // SAFETY: the pointers live through the call.
-    owned(|data, size| unsafe {
+    let value = owned(|data, size| unsafe {
         proxy_get_shared_data(name.as_ptr(), name.len(), data, size, &raw mut version)
-    })
-    .ok()
-    .flatten()
+    });
+    Some((value.ok()??, Version(version)))
 }
 
 /// Sets a value of the memory that all virtual machines of this Envoy share, whatever it was.
@@ -230,12 +260,12 @@ pub fn set_tick(period: Duration) -> Result<()> {
     done(unsafe { proxy_set_tick_period_milliseconds(period) })
 }
 
-/// Asks a cluster, without a body; the root's `on_http_call_response` gets the answer.
+/// Asks a cluster; the root's `on_http_call_response` gets the answer, with the number that this returns.
 ///
 /// This is the SDK's own, because only it can tell the SDK whom the answer is for: it panics on an answer that it has not
 /// asked for itself. The statuses on which this panics are none that Envoy has for this call.
-pub fn call(cluster: &str, headers: &[(&str, &str)], timeout: Duration) -> Result<u32> {
-    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), None, Vec::new(), timeout)
+pub fn call(cluster: &str, headers: &[(&str, &str)], body: Option<&[u8]>, timeout: Duration) -> Result<u32> {
+    proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), body, Vec::new(), timeout)
         .map_err(|status| Refused(status as u32))
 }
 

@@ -2,11 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::time::Duration;
 
 use proxy_wasm::types::{LogLevel, MetricType};
-use sluice_core::exchange::Exchange;
-use sluice_core::usage::metrics::{self, Kind, Measure};
+use sluice_core::usage::metrics::{self, Ended, Kind, Measure};
 
 use crate::host;
 
@@ -15,8 +13,8 @@ thread_local! {
 }
 
 /// Counts a request that has ended.
-pub fn count(exchange: Option<&Exchange>, status: u16, elapsed: Duration) {
-    for measure in metrics::of(exchange, status, elapsed) {
+pub fn count(ended: Ended<'_>) {
+    for measure in metrics::of(ended) {
         if let Err(host::Refused(status)) = record(&measure) {
             host::log(LogLevel::Warn, &format!("a metric could not be recorded (status {status})"));
         }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 use sluice_core::dialect::ClientDialect;
-use sluice_core::exchange::{self, Exchange, Head, Opening, PROVIDER_HEADER, Reply};
+use sluice_core::exchange::{self, Head, Opening, PROVIDER_HEADER, Reply};
 use sluice_core::failure::Failure;
 use sluice_core::identity::{Callers, Failures, KeySource, Origin};
+use sluice_core::limit::sync::synchronous;
 use sluice_core::policy::Plan;
+use sluice_core::usage::metrics::Ended;
 
 use crate::exchanges::Parked;
 use crate::{host, metrics};
@@ -36,8 +38,8 @@ enum State {
     Reading(Opening),
     /// Providers are at work.
     Serving(Parked),
-    /// The filter has answered itself.
-    Replied,
+    /// The filter has answered itself; for the sake of this limit, if for one's.
+    Replied(Option<String>),
 }
 
 /// What Envoy knows of the one who sends a request: no more of it than the policy reads.
@@ -78,7 +80,7 @@ impl PolicyFilter {
     }
 
     fn reply(&mut self, reply: &Reply) -> Action {
-        self.state = State::Replied;
+        self.state = State::Replied(reply.limit.clone());
         self.status = reply.status;
         let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
         if let Err(host::Refused(status)) = host::reply(reply.status, headers, &reply.body) {
@@ -121,9 +123,17 @@ impl PolicyFilter {
         };
         let served = body.and_then(|body| {
             let taken = body.as_ref().map(|_| size);
-            let exchange = opening.read(body)?;
-            Self::route(exchange, taken)
-                .map_err(|host::Refused(_)| self.broken("The request can't be routed."))
+            let parked = Parked::new(opening.read(body, &host::Shared)?);
+            for (name, value) in parked.exchange.borrow().told_to_limits() {
+                let _ = host::set_property(&name, &value);
+            }
+            match Self::route(&parked, taken) {
+                Ok(()) => Ok(parked),
+                Err(host::Refused(_)) => {
+                    parked.exchange.borrow_mut().close(&host::Shared, host::now(), false);
+                    Err(self.broken("The request can't be routed."))
+                }
+            }
         });
         match served {
             Ok(parked) => {
@@ -136,22 +146,22 @@ impl PolicyFilter {
 
     /// Leaves the exchange to the provider filters. Each makes its own body, so what was `taken` of the client's is not sent
     /// on from here: Envoy has nothing to keep for retries, and no provider can get what was not made for it.
-    fn route(exchange: Exchange, taken: Option<usize>) -> Result<Parked, host::Refused> {
-        for (name, value) in exchange.routing() {
+    fn route(parked: &Parked, taken: Option<usize>) -> Result<(), host::Refused> {
+        for (name, value) in parked.exchange.borrow().routing() {
             host::set_header(MapType::HttpRequestHeaders, name, &value)?;
         }
         if let Some(size) = taken {
             host::remove_header(MapType::HttpRequestHeaders, "content-length")?;
             host::set_buffer(BufferType::HttpRequestBody, 0, size, &[])?;
         }
-        Parked::new(exchange)
+        parked.show()
     }
 
     fn client(&self) -> ClientDialect {
         match &self.state {
             State::Reading(opening) => opening.client(),
             State::Serving(parked) => parked.exchange.borrow().client(),
-            State::New | State::Replied => ClientDialect::OpenAiChat,
+            State::New | State::Replied(_) => ClientDialect::OpenAiChat,
         }
     }
 
@@ -172,6 +182,18 @@ impl PolicyFilter {
             host::set_header(response, name, value)?;
         }
         host::set_buffer(BufferType::HttpResponseBody, 0, usize::MAX, &reply.body)
+    }
+
+    /// Puts a failure in the client's dialect in the place of a response without a body.
+    fn replace(&mut self) -> Action {
+        let failure = exchange::gateway_failure(self.status, self.plan.listen.max_body_bytes);
+        let reply = Reply::failure(self.client(), &failure);
+        self.status = reply.status;
+        let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        match host::reply(reply.status, headers, &reply.body) {
+            Ok(()) => Action::Pause,
+            Err(host::Refused(_)) => Action::Continue,
+        }
     }
 
     fn remark(&self) {
@@ -219,7 +241,7 @@ impl HttpContext for PolicyFilter {
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        if matches!(self.state, State::Replied) {
+        if matches!(self.state, State::Replied(_)) {
             return Action::Continue;
         }
         let response = MapType::HttpResponseHeaders;
@@ -232,6 +254,10 @@ impl HttpContext for PolicyFilter {
         }
         self.remark();
         self.rewriting = unnamed && !end_of_stream;
+        if unnamed && end_of_stream && self.plan.limits.are_synchronous() && self.status >= 400 {
+            // What Envoy's own rate-limit filter answers has no body that could be rewritten.
+            return self.replace();
+        }
         match self.rewriting {
             true => Action::Pause,
             false => Action::Continue,
@@ -249,14 +275,28 @@ impl HttpContext for PolicyFilter {
     }
 
     fn on_log(&mut self) {
-        let elapsed = host::now().saturating_sub(self.started);
-        let State::Serving(parked) = &self.state else {
-            return metrics::count(None, self.status, elapsed);
+        let now = host::now();
+        let (status, elapsed) = (self.status, now.saturating_sub(self.started));
+        let parked = match &self.state {
+            State::Serving(parked) => parked,
+            State::Replied(limit) => {
+                return metrics::count(Ended { exchange: None, limit: limit.as_deref(), status, elapsed });
+            }
+            State::New | State::Reading(_) => {
+                return metrics::count(Ended { exchange: None, limit: None, status, elapsed });
+            }
         };
-        let exchange = parked.exchange.borrow();
-        metrics::count(Some(&exchange), self.status, elapsed);
+        let mut exchange = parked.exchange.borrow_mut();
+        // Without a status the client has got nothing: it has gone.
+        exchange.close(&host::Shared, now, status == 0);
+        metrics::count(Ended { exchange: Some(&exchange), limit: None, status, elapsed });
         for (name, value) in exchange.log_fields() {
             let _ = host::set_property(name, &value);
+        }
+        if let Some(bill) = exchange.bill().filter(|_| self.plan.limits.are_synchronous()) {
+            for (name, value) in synchronous::told_after(bill.usage, bill.nano_usd) {
+                let _ = host::set_property(name, &value);
+            }
         }
     }
 }

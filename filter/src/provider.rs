@@ -64,7 +64,8 @@ impl ProviderFilter {
         })?;
         let (provider, occurrence) = target_of_endpoint()
             .ok_or_else(|| Failure::operator("The endpoint's metadata does not name its provider."))?;
-        let (request, attempt) = exchange.borrow_mut().attempt(&provider, occurrence, host::now())?;
+        let (request, attempt) =
+            exchange.borrow_mut().attempt(&provider, occurrence, &host::Shared, host::now())?;
         host::set_headers(MapType::HttpRequestHeaders, &request.headers)
             .map_err(|host::Refused(_)| Failure::operator("The provider's request can't be written."))?;
         self.request = request.body;
@@ -189,27 +190,33 @@ impl ProviderFilter {
         }
         let content_type = stream.content_type().map(|name| ("content-type", name.to_owned()));
         self.release(200, content_type.as_slice(), Length::Unknown)?;
+        if let Some(exchange) = &self.exchange {
+            exchange.borrow_mut().watch(&mut stream, &host::Shared, host::now(), end_of_stream, &mut out);
+        }
         Self::write(unchanged, size, &out)?;
         out.clear();
         self.response = Response::Streaming { stream, out };
-        self.settle();
         Ok(Action::Continue)
     }
 
     /// Takes one more chunk of a stream that has begun.
     fn take_chunk(&mut self, size: usize, end_of_stream: bool) -> Result<(), host::Refused> {
         let Response::Streaming { stream, out } = &mut self.response else { return Ok(()) };
+        if stream.is_cut() {
+            // The client has got its end with the chunk before; now the provider has to stop too.
+            host::set_buffer(BufferType::HttpResponseBody, 0, size, &[])?;
+            return if end_of_stream { Ok(()) } else { host::close_stream() };
+        }
         let chunk = host::buffer(BufferType::HttpResponseBody, 0, size)?;
         out.clear();
         let unchanged = stream.push(&chunk, out);
         if end_of_stream {
             stream.end(out);
         }
-        Self::write(unchanged, size, out)?;
-        if end_of_stream {
-            self.settle();
+        if let Some(exchange) = &self.exchange {
+            exchange.borrow_mut().watch(stream, &host::Shared, host::now(), end_of_stream, out);
         }
-        Ok(())
+        Self::write(unchanged, size, out)
     }
 
     /// Puts the client's bytes in the place of a chunk; where the provider's pass unchanged, behind them.
@@ -218,13 +225,6 @@ impl ProviderFilter {
             true if out.is_empty() => Ok(()),
             true => host::set_buffer(BufferType::HttpResponseBody, size, 0, out),
             false => host::set_buffer(BufferType::HttpResponseBody, 0, size, out),
-        }
-    }
-
-    /// Tells the exchange what its stream has used.
-    fn settle(&self) {
-        if let (Response::Streaming { stream, .. }, Some(exchange)) = (&self.response, &self.exchange) {
-            exchange.borrow_mut().settle(Some(stream.usage()));
         }
     }
 }
@@ -260,9 +260,9 @@ impl HttpContext for ProviderFilter {
             return Action::Continue;
         };
         let response = MapType::HttpResponseHeaders;
-        let header = |name| host::header(response, name).ok().flatten().unwrap_or_default();
-        let status = header(":status").parse().unwrap_or(0);
-        let step = attempt.headers(&mut exchange.borrow_mut(), status, &header("content-type"), now());
+        let header = |name: &str| host::header(response, name).ok().flatten();
+        let status = header(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
+        let step = attempt.headers(&mut exchange.borrow_mut(), status, &header, now());
         match step {
             Step::Pass(status) => match self.release(status, &[], Length::Unchanged) {
                 Ok(()) => Action::Continue,
@@ -327,12 +327,5 @@ impl HttpContext for ProviderFilter {
             Response::Passing | Response::Streaming { .. } | Response::Replaced => Ok(Action::Continue),
         };
         done.unwrap_or_else(|host::Refused(_)| self.fail("The provider's response can't be read."))
-    }
-}
-
-impl Drop for ProviderFilter {
-    /// A stream that was cut off is settled with what it has told so far.
-    fn drop(&mut self) {
-        self.settle();
     }
 }

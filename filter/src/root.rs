@@ -20,7 +20,7 @@ pub struct Root {
 enum Job {
     Policy(Arc<Plan>),
     Provider,
-    Service(Service),
+    Service(Box<Service>),
 }
 
 impl Root {
@@ -40,7 +40,7 @@ impl Root {
                         .to_owned()),
                 }
             }
-            "service" => Ok(Job::Service(Service::new(&Self::configuration(size)?)?)),
+            "service" => Ok(Job::Service(Box::new(Service::new(&Self::configuration(size)?)?))),
             other => Err(format!("there is no root_id `{other}`; use `policy`, `provider` or `service`")),
         }
     }
@@ -52,9 +52,9 @@ impl Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, _: u32, _: usize, size: usize, _: usize) {
+    fn on_http_call_response(&mut self, call: u32, _: usize, size: usize, _: usize) {
         if let Some(Job::Service(service)) = &mut self.job {
-            service.answered(size);
+            service.answered(call, size);
         }
     }
 }

@@ -8,6 +8,7 @@ use sluice_core::conversation::Event;
 use sluice_core::dialect::{Asked, Call, ClientDialect, ClientStream, ProviderDialect, ProviderStream};
 use sluice_core::exchange::{self, Head};
 use sluice_core::policy::{self, Plan};
+use sluice_core::shared::LocalMemory;
 use sluice_core::stream::{aws, sse};
 use sluice_core::task::TaskKind;
 
@@ -67,9 +68,9 @@ pub fn request(path: &str, content_type: &str, body: &[u8]) {
             let headers = [(":method", "POST"), (":path", &path), ("content-type", content_type)]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()));
             let opening = exchange::open(&PLAN, Head { headers: &headers, origin: sluice_core::identity::Origin::default() }, Duration::from_secs(NOW));
-            let Ok(mut exchange) = opening.expect("is served").read(Some(body)) else { continue };
+            let Ok(mut exchange) = opening.expect("is served").read(Some(body), &LocalMemory::default()) else { continue };
             let (request, _) =
-                exchange.attempt(dialect.name(), 1, Duration::from_secs(NOW)).expect("was prepared");
+                exchange.attempt(dialect.name(), 1, &LocalMemory::default(), Duration::from_secs(NOW)).expect("was prepared");
             if content_type == "application/json" && let Some(body) = request.body {
                 serde_json::from_slice::<serde::de::IgnoredAny>(&body).expect("is JSON");
             }
@@ -163,11 +164,12 @@ pub fn passing(path: &str, bytes: &[u8]) {
     };
     let headers = [(":method", "POST"), (":path", path)].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let opening = exchange::open(&PLAN, Head { headers: &headers, origin: sluice_core::identity::Origin::default() }, Duration::from_secs(NOW));
-    let exchange = opening.expect("is served").read(Some(body.into_bytes()));
+    let exchange = opening.expect("is served").read(Some(body.into_bytes()), &LocalMemory::default());
     let mut exchange = exchange.unwrap_or_else(|reply| panic!("{}", String::from_utf8_lossy(&reply.body)));
-    let (_, attempt) = exchange.attempt("azure_openai", 1, Duration::from_secs(NOW)).expect("is a target");
+    let (_, attempt) = exchange.attempt("azure_openai", 1, &LocalMemory::default(), Duration::from_secs(NOW)).expect("is a target");
     let kind = if streams { "text/event-stream" } else { "application/json" };
-    match attempt.headers(&mut exchange, 200, kind, NOW) {
+    let header = |name: &str| (name == "content-type").then(|| kind.to_owned());
+    match attempt.headers(&mut exchange, 200, &header, NOW) {
         exchange::Step::Stream(mut stream) => {
             let cut = usize::from(first).min(rest.len());
             let mut out = Vec::new();

@@ -30,6 +30,7 @@ class Exchange:
     provider: str
     model: str
     unsupported: str
+    out_of_range: str
     request: bytes
     # The provider's block of `case.yaml`.
     expected: dict
@@ -162,6 +163,7 @@ def _exchanges(folder: pathlib.Path) -> list[Exchange]:
             provider=provider,
             model=case.get("model", {}).get(provider, MODELS[provider]),
             unsupported=case.get("unsupported", "refuse"),
+            out_of_range=case.get("out_of_range", "refuse"),
             request=request,
             expected=case[provider] or {},
             upstream=_read(folder, f"{provider}.request.json"),

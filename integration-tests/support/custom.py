@@ -28,6 +28,14 @@ def manager_of(bootstrap: dict) -> dict:
     return chain["filters"][0]["typed_config"]
 
 
+def render(document: dict, folder: pathlib.Path) -> dict:
+    """The configuration that is rendered for a document."""
+    (folder / "policy.yaml").write_text(json.dumps(document))
+    done = subprocess.run([SLUICE, "render", folder / "policy.yaml"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)
+
+
 class CustomGateway(Gateway):
     """The real Envoy with the configuration that is rendered for a document, changed by `change`."""
 
@@ -38,12 +46,7 @@ class CustomGateway(Gateway):
             probe.bind(("127.0.0.1", 0))
             admin_port = probe.getsockname()[1]
         document = document | {"listen": {"address": "127.0.0.1", "port": 0, "admin_port": admin_port}}
-        (folder / "policy.yaml").write_text(json.dumps(document))
-        render = subprocess.run(
-            [SLUICE, "render", folder / "policy.yaml"], cwd=ROOT, capture_output=True, text=True, timeout=60
-        )
-        assert render.returncode == 0, render.stderr
-        bootstrap = yaml.safe_load(render.stdout)
+        bootstrap = render(document, folder)
         change(bootstrap)
         (folder / "envoy.yaml").write_text(json.dumps(bootstrap))
         program = subprocess.run([SLUICE, "envoy"], cwd=ROOT, capture_output=True, text=True, timeout=600).stdout.strip()

@@ -44,8 +44,15 @@ class Square:
         return f"{self.scenario}-{self.provider}"
 
     @property
+    def dialect(self) -> str:
+        """The provider's dialect; several providers may have one."""
+        return self.heard.get("dialect", self.provider)
+
+    @property
     def is_native(self) -> bool:
-        return self.provider in NATIVE[self.client]
+        if self.dialect == "vertex" and self.heard["model"].startswith("claude"):
+            return self.client in ("anthropic", "anthropic_tokens")
+        return self.dialect in NATIVE[self.client]
 
     @property
     def said(self) -> dict:
@@ -66,11 +73,16 @@ class Square:
 
     @property
     def refused(self) -> str | None:
-        return next((one["refused"] for one in self.exceptions if "refused" in one), None)
+        return next((one["refused"] for one in self.exceptions if "refused" in one), self.heard.get("refused"))
 
     @property
-    def dropped(self) -> set[str]:
-        return {path for one in self.exceptions for path in one.get("dropped", [])}
+    def policy(self) -> dict:
+        """What the policy says of the model besides its target."""
+        return scenarios()[self.scenario].get("policy", {})
+
+    def named(self, change: str) -> set[str]:
+        """What `x-sluice-dropped` or `x-sluice-clamped` names."""
+        return {path for one in self.exceptions for path in one.get(change, [])}
 
     def call(self) -> tuple[str, dict]:
         """The client's path and body."""
@@ -106,17 +118,31 @@ class Square:
     def response(self) -> tuple[str, bytes]:
         """The provider's answer: its media type and its bytes."""
         if not self.stream:
-            return "application/json", json.dumps(self.heard["response"]).encode()
+            return "application/json", json.dumps(self.heard.get("response")).encode()
         events = self.heard["events"]
-        if self.provider == "bedrock":
+        if self.dialect == "bedrock":
             frames = [aws_event(*next(iter(event.items()))) for event in events]
             return "application/vnd.amazon.eventstream", b"".join(frames)
-        return "text/event-stream", b"".join(sse(event, self.provider) for event in events)
+        return "text/event-stream", b"".join(sse(event, self.dialect) for event in events)
 
 
 @functools.cache
 def scenarios() -> dict[str, dict]:
-    return {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
+    return {path.stem: alike(yaml.safe_load(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))}
+
+
+def alike(scenario: dict) -> dict:
+    """A scenario that is like another one: the other with what it says itself merged into it."""
+    if "like" not in scenario:
+        return scenario
+    base = yaml.safe_load((FOLDER / f"{scenario['like']}.yaml").read_text())
+    for side in ("clients", "providers"):
+        for dialect, own in scenario[side].items():
+            # Anchors share their objects.
+            scenario[side][dialect] = copy.deepcopy(base[side][dialect])
+            merge(scenario[side][dialect], own)
+    scenario["except"] = base.get("except", []) + scenario.get("except", [])
+    return scenario
 
 
 def squares() -> list[Square]:
@@ -125,17 +151,19 @@ def squares() -> list[Square]:
         for name, scenario in scenarios().items()
         for client, said in scenario["clients"].items()
         for provider, heard in scenario["providers"].items()
+        if "envoy" not in heard.get("skip", {})
         for stream in (False, True)
         if not stream or ("no_stream" not in said and heard.get("events"))
         # Azure speaks the Responses API itself, which other scenarios are about.
-        if (client, provider) != ("openai_responses", "azure_openai") or "/chat/" not in heard["path"]
+        if (client, provider) != ("openai_responses", "azure_openai") or "/chat/" not in heard.get("path", "")
     ]
 
 
-def sse(event: object, provider: str) -> bytes:
+def sse(event: object, dialect: str) -> bytes:
     if isinstance(event, str):
         return f"data: {event}\n\n".encode()
-    name = f"event: {event['type']}\n" if provider in ("anthropic", "cohere") else ""
+    is_named = dialect in ("anthropic", "cohere") or (dialect == "vertex" and "type" in event)
+    name = f"event: {event['type']}\n" if is_named else ""
     return f"{name}data: {json.dumps(event)}\n\n".encode()
 
 

@@ -49,6 +49,10 @@ class Vendors:
         """Sets how fast a vendor (or each) streams."""
         self.control.post("/pace", json={"vendor": vendor, "pace": pace}).raise_for_status()
 
+    def hold(self, vendor: str | None, held: bool) -> None:
+        """Has a vendor (or each) take requests and hold back every answer, or answer those that it holds."""
+        self.control.post("/hold", json={"vendor": vendor, "held": held}).raise_for_status()
+
     def records(self, vendor: str | None = None) -> list[dict]:
         """What has arrived since the last reset, in order."""
         records = self.control.get("/records").raise_for_status().json()["records"]
@@ -63,5 +67,5 @@ class Vendors:
         return records
 
     def reset(self) -> None:
-        """Forgets scripts, paces and records."""
+        """Forgets scripts, paces and records, and holds nothing back."""
         self.control.post("/reset").raise_for_status()

@@ -111,16 +111,9 @@ impl Exchange {
         faults
     }
 
-    /// The value of `x-sluice-dropped`, where the header is there.
-    pub fn faults_of_dropped(&self, header: Option<&str>) -> Vec<String> {
-        let mut dropped: Vec<_> = header.iter().flat_map(|value| value.split(", ")).collect();
-        let mut expected: Vec<_> = self.expected.dropped.iter().map(String::as_str).collect();
-        dropped.sort_unstable();
-        expected.sort_unstable();
-        match dropped == expected {
-            true => Vec::new(),
-            false => vec![format!("dropped {dropped:?}, expected {expected:?}")],
-        }
+    /// What the headers of the client's answer say of changes to the request; `header` is the first value of one of them.
+    pub fn faults_of_changes<'a>(&self, header: impl Fn(&str) -> Option<&'a str>) -> Vec<String> {
+        faults_of_changes(&self.expected.dropped, &self.expected.clamped, header)
     }
 
     /// What the client got of the provider's `response`; `header` is the first value of one of its response headers.
@@ -167,6 +160,25 @@ impl InvalidCase {
             false => vec![format!("{got}, expected {wanted} with `{contains}`: {message}")],
         }
     }
+}
+
+/// Holds `x-sluice-dropped` and `x-sluice-clamped` against the paths that they have to name, in any order.
+pub(crate) fn faults_of_changes<'a>(
+    dropped: &[String],
+    clamped: &[String],
+    header: impl Fn(&str) -> Option<&'a str>,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (name, expected) in [("x-sluice-dropped", dropped), ("x-sluice-clamped", clamped)] {
+        let mut named: Vec<_> = header(name).iter().flat_map(|value| value.split(", ")).collect();
+        let mut expected: Vec<_> = expected.iter().map(String::as_str).collect();
+        named.sort_unstable();
+        expected.sort_unstable();
+        if named != expected {
+            faults.push(format!("{name} names {named:?}, expected {expected:?}"));
+        }
+    }
+    faults
 }
 
 fn faults_of_body(got: &[u8], expected: &Body) -> Vec<String> {

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use compare::{Sent, events, renamed, same};
 
@@ -24,6 +24,8 @@ pub struct ChatCase {
     pub name: String,
     /// The policy's `unsupported`: `refuse` or `drop`.
     pub unsupported: String,
+    /// The policy's `out_of_range`: `refuse` or `clamp`.
+    pub out_of_range: String,
     /// The client's body.
     pub request: Vec<u8>,
     /// In the order of [`PROVIDERS`], without those that the case is not about.
@@ -62,6 +64,7 @@ pub struct Expected {
     pub request_headers: BTreeMap<String, String>,
     pub refused: Option<Refused>,
     pub dropped: Vec<String>,
+    pub clamped: Vec<String>,
     pub status: Option<u16>,
     pub headers: BTreeMap<String, String>,
     pub client_status: Option<u16>,
@@ -103,11 +106,23 @@ struct ChatYaml {
     #[serde(rename = "about")]
     _about: String,
     unsupported: Option<String>,
+    out_of_range: Option<String>,
     #[serde(default)]
     model: BTreeMap<String, String>,
     openai: Option<Expected>,
     anthropic: Option<Expected>,
     gemini: Option<Expected>,
+}
+
+impl ChatCase {
+    /// The policy's model `gpt-4o` for the case at one provider: its one target, and the case's own words.
+    pub fn model(&self, exchange: &Exchange) -> Value {
+        json!({
+            "targets": [{"provider": exchange.provider, "model": exchange.model}],
+            "unsupported": self.unsupported,
+            "out_of_range": self.out_of_range,
+        })
+    }
 }
 
 impl Exchange {
@@ -178,6 +193,7 @@ fn read_chat(folder: &Path) -> ChatCase {
     ChatCase {
         name: name(folder),
         unsupported: yaml.unsupported.unwrap_or_else(|| "refuse".to_owned()),
+        out_of_range: yaml.out_of_range.unwrap_or_else(|| "refuse".to_owned()),
         request: read(folder, "request.json")
             .unwrap_or_else(|| panic!("{} has no request", folder.display())),
         exchanges: exchanges.collect(),

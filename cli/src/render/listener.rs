@@ -6,7 +6,7 @@ use std::time::Duration;
 use sluice_core::exchange::{IDLE_TIMEOUT_HEADER, ROUTE_HEADER};
 
 use super::tree::{Tree, extension, map, socket_address};
-use super::{Input, access_log, jwt, seconds, wasm};
+use super::{Input, access_log, jwt, rate_limit_filter, seconds, wasm};
 
 /// How much longer than the attempt's idle timeout the request's is: the attempt's has to fire first, because only
 /// that one lets the next target have a try.
@@ -60,14 +60,16 @@ fn connection_manager(input: &Input<'_>) -> Tree {
                 // Holds for requests and for responses that are held whole.
                 "request_body_buffer_limit": input.document.listen.max_body_bytes,
                 "routes": routes(idle),
-            }],
+            }
+            .with_some("typed_per_filter_config", rate_limit_filter::of_virtual_host(input))],
         },
     }
 }
 
 /// Tokens are verified before the policy filter reads what they say.
 fn http_filters(input: &Input<'_>) -> Vec<Tree> {
-    let filters = [jwt::filter(input), Some(wasm::policy(input)), Some(router())];
+    let filters =
+        [jwt::filter(input), Some(wasm::policy(input)), rate_limit_filter::filter(input), Some(router())];
     filters.into_iter().flatten().collect()
 }
 

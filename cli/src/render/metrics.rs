@@ -5,7 +5,8 @@
 
 use super::tree::{Tree, map};
 
-const LABELS: [&str; 8] = ["provider", "model", "team", "code", "type", "limit", "rule", "direction"];
+const LABELS: [&str; 11] =
+    ["provider", "model", "team", "code", "type", "limit", "unit", "by", "share", "rule", "direction"];
 
 /// Envoy's `stats_config`. The first group of an expression is cut out of the name, the second is the value.
 pub(super) fn labels() -> Tree {

@@ -5,6 +5,8 @@ mod cluster;
 mod jwt;
 mod listener;
 mod metrics;
+mod rate_limit_filter;
+mod ratelimit;
 mod service;
 mod side;
 mod tree;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use sluice_core::policy::{Document, Faults, Model, Plan};
 
+pub use self::ratelimit::ratelimit;
 use self::tree::{Tree, map, socket_address};
 
 /// What a rendered configuration needs beyond the policy document: files on the machine where Envoy runs.
@@ -91,7 +94,7 @@ pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, E
     let listen = &document.listen;
     let mut clusters = cluster::clusters(&input)?;
     clusters.extend(jwt::cluster(&input)?);
-    clusters.extend(service::cluster(&input)?);
+    clusters.extend(service::clusters(&input)?);
     let bootstrap = map! {
         "node": map! { "id": "sluice", "cluster": "sluice" },
         // Always on the loopback address: whoever reaches it controls the gateway.

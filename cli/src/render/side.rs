@@ -1,4 +1,5 @@
-//! Clusters for what is asked beside requests: the source of keys, and the keys that tokens are verified with.
+//! Clusters for what is asked beside requests: the source of keys, the keys that tokens are verified with, and the service that
+//! keeps count of limits.
 
 use std::net::IpAddr;
 
@@ -9,6 +10,27 @@ use super::{Error, Input, cluster};
 
 /// A cluster of one endpoint; `who` is its place in the document.
 pub(super) fn cluster(input: &Input<'_>, name: &str, endpoint: &Endpoint, who: &str) -> Result<Tree, Error> {
+    speaking(input, name, endpoint, who, cluster::protocol(endpoint, true))
+}
+
+/// A cluster of one endpoint that speaks gRPC.
+pub(super) fn grpc(input: &Input<'_>, name: &str, endpoint: &Endpoint, who: &str) -> Result<Tree, Error> {
+    let keepalive = map! { "interval": "30s", "timeout": "10s" };
+    let protocol = map! {
+        "explicit_http_config": map! {
+            "http2_protocol_options": map! { "connection_keepalive": keepalive },
+        },
+    };
+    speaking(input, name, endpoint, who, protocol)
+}
+
+fn speaking(
+    input: &Input<'_>,
+    name: &str,
+    endpoint: &Endpoint,
+    who: &str,
+    protocol: Tree,
+) -> Result<Tree, Error> {
     let fixed = endpoint.host.parse::<IpAddr>().is_ok();
     let tree = match fixed {
         true => cluster::named(name).with("type", "STATIC"),
@@ -25,7 +47,7 @@ pub(super) fn cluster(input: &Input<'_>, name: &str, endpoint: &Endpoint, who: &
             "typed_extension_protocol_options",
             map! {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions":
-                    typed(cluster::PROTOCOL_OPTIONS, cluster::protocol(endpoint, true)),
+                    typed(cluster::PROTOCOL_OPTIONS, protocol),
             },
         );
     match (endpoint.tls, &input.ca_bundle) {

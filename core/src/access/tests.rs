@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
+use std::time::Duration;
+
 use super::*;
+use crate::dialect::ClientDialect;
 use crate::identity::Proof;
 use crate::policy::{RequireEntry, WhenEntry};
 
@@ -62,13 +65,13 @@ prop_compose! {
     }
 }
 
-fn asking(rules: &Rules) -> Asking {
-    rules.asking(ClientDialect::OpenAiChat, "/v1/chat/completions", &[], Duration::ZERO)
+fn asking() -> Asking {
+    Asking::new(ClientDialect::OpenAiChat, "/v1/chat/completions", &[], |_| false, Duration::ZERO)
 }
 
 fn judge(entries: &[RuleEntry], caller: Option<&Caller>, model: &str) -> Vec<Result<(), Denial>> {
     let rules = Rules::new(entries, MODELS.into_iter());
-    rules.judge(caller, &asking(&rules), model, &PLACES)
+    rules.judge(caller, &asking(), model, &PLACES)
 }
 
 proptest! {
@@ -100,7 +103,7 @@ proptest! {
         model in select(vec!["gpt-4o", "gpt-4o-mini", "claude", "other", "gpt-none"]),
     ) {
         let compiled = Rules::new(&rules, MODELS.into_iter());
-        let asking = asking(&compiled);
+        let asking = asking();
         let expected: Vec<_> = PLACES.iter().map(|place| {
             let matching = compiled.rules.iter().filter(|rule| rule.matches(caller.as_ref(), &asking, model));
             matching.filter_map(|rule| rule.decide(*place)).next().unwrap_or(Err(Denial::NoRule))

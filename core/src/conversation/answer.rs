@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::json::Text;
 use crate::usage::Usage;
 
-use super::{Part, Signature, ToolCall};
+use super::{Media, Part, Signature, ToolCall};
 
 /// A whole answer; it borrows from the provider's body.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Answer<'a> {
 #[derive(Debug)]
 pub struct Choice<'a> {
     pub index: u32,
-    /// Texts, refusals, reasoning and tool calls, in the order in which they were produced.
+    /// Texts, refusals, reasoning, media in place and tool calls, in the order in which they were produced.
     pub parts: Vec<Part<'a>>,
     pub finish: Finish,
     /// The stop text that ended it, where the vendor tells.
@@ -72,6 +72,8 @@ pub enum Event<'a> {
     Signature { choice: u32, signature: Signature<'a> },
     /// A piece of thinking that only its maker can read, whole.
     HiddenReasoning { choice: u32, hidden: Signature<'a> },
+    /// An image or the like, whole.
+    Media { choice: u32, media: Media<'a> },
     /// A tool call begins; `call` counts the calls of this choice from 0. Its arguments may be whole already, or follow.
     ToolCall { choice: u32, call: u32, tool: ToolCall<'a> },
     /// More of a tool call's arguments, as JSON text.

@@ -71,6 +71,8 @@ pub enum Field<'a> {
     Arguments(Place),
     /// The id by which a result names its call.
     ResultCall(Place),
+    /// That a tool failed.
+    ResultFailed(Place),
     CacheMark(Place),
     /// The texts of a request for embeddings.
     Input,

@@ -10,7 +10,7 @@ pub use answer::{Answer, Choice, Event, Finish, TokenChance, TokenLogprob};
 pub use field::{Field, Place};
 pub use signature::{Maker, Signature};
 
-use crate::json::{Raw, Text};
+use crate::json::{Raw, Text, object};
 
 /// A request for the next turn of a conversation.
 ///
@@ -145,6 +145,18 @@ pub enum MediaKind {
     File,
 }
 
+impl MediaKind {
+    /// What a medium of this type is (`image/png`).
+    pub fn of(media_type: &str) -> Self {
+        match media_type.split('/').next().unwrap_or_default() {
+            "image" => Self::Image,
+            "audio" => Self::Audio,
+            "video" => Self::Video,
+            _ => Self::File,
+        }
+    }
+}
+
 /// Where a medium's bytes are.
 #[derive(Debug)]
 pub enum MediaSource<'a> {
@@ -206,6 +218,24 @@ pub struct Tool<'a> {
 pub struct CustomTool<'a> {
     /// The form of its text, in OpenAI's words (`{"type": "grammar", …}`); any text when `None`.
     pub format: Option<Raw<'a>>,
+}
+
+impl<'a> CustomTool<'a> {
+    /// A tool with this form of text: `{"type": "text"}` says what holds without one.
+    pub fn of(format: Option<Raw<'a>>) -> Self {
+        object! {
+            struct Typed<'a> {
+                "type" => kind: Text<'a>,
+                ..others
+            }
+        }
+        let is_any_text = |format: &Raw<'a>| {
+            format
+                .read::<Typed<'a>>()
+                .is_ok_and(|typed| typed.kind.as_deref() == Some("text") && typed.others.is_empty())
+        };
+        Self { format: format.filter(|format| !is_any_text(format)) }
+    }
 }
 
 impl Tool<'_> {

@@ -18,19 +18,22 @@ pub enum Maker {
     /// On every platform that serves Claude: its signatures are the same on each.
     Anthropic,
     Gemini,
+    /// Amazon Bedrock, for whatever other models hide there: nobody else can read it.
+    Bedrock,
 }
 
 /// How the signature of another maker begins where a dialect has a place only for its own.
 const FOREIGN: &str = "sluice.";
 
 impl Maker {
-    const ALL: [Self; 3] = [Self::OpenAi, Self::Anthropic, Self::Gemini];
+    const ALL: [Self; 4] = [Self::OpenAi, Self::Anthropic, Self::Gemini, Self::Bedrock];
 
     fn name(self) -> &'static str {
         match self {
             Self::OpenAi => "openai",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
+            Self::Bedrock => "bedrock",
         }
     }
 }
@@ -69,7 +72,11 @@ mod tests {
 
     #[test]
     fn a_signature_comes_back_through_another_makers_dialect() {
-        for (maker, own) in [(Maker::Gemini, Maker::Anthropic), (Maker::OpenAi, Maker::OpenAi)] {
+        for (maker, own) in [
+            (Maker::Gemini, Maker::Anthropic),
+            (Maker::Bedrock, Maker::OpenAi),
+            (Maker::OpenAi, Maker::OpenAi),
+        ] {
             let signature = Signature { maker, value: Text::from("sluice.x.a.b") };
             let written = signature.write(own).into_owned();
             assert_eq!(Signature::read(Text::from(written), own), signature);

@@ -1,8 +1,9 @@
 //! The wire formats that clients speak: each function goes to the dialect's own folder.
 
 use super::{Lacks, anthropic, gemini, openai, rerank};
-use crate::conversation::{Event, Field};
+use crate::conversation::{Event, Field, Media, MediaKind, MediaSource, Part};
 use crate::failure::Failure;
+use crate::rerank::Ranked;
 use crate::task::{Outcome, Task, TaskKind};
 
 /// The wire format that a client speaks, told by the method and path of its request.
@@ -42,6 +43,11 @@ pub struct Call {
     pub stream: bool,
     /// Whether a stream is one JSON array in place of server-sent events (Gemini without `alt=sse`).
     pub array: bool,
+    /// Whether the client is one of Mistral's SDKs, which speak OpenAI's dialect, but take a call in a stream only whole and want an
+    /// id of vectors.
+    pub mistral: bool,
+    /// The version of Anthropic's API that the client names.
+    pub anthropic_version: Option<String>,
 }
 
 /// What of a request shapes its answer, when the answer has to be translated.
@@ -53,8 +59,12 @@ pub struct Asked {
     pub stream_usage: bool,
     /// [`Call::array`]
     pub array: bool,
+    /// [`Call::mistral`]
+    pub mistral: bool,
     /// The names of the custom tools: a call of one of them is free text, though the provider may have been offered a function.
     pub custom_tools: Vec<String>,
+    /// How many texts are to be embedded, or documents to be ranked; 0 for other work.
+    pub items: usize,
     /// What the client's dialect itself keeps of the request for the answer, in a form of its own.
     pub echo: Vec<u8>,
 }
@@ -77,13 +87,7 @@ impl Call {
             return None;
         }
         let plain = |dialect| {
-            Some(Self {
-                dialect,
-                model: None,
-                query: (!query.is_empty()).then(|| query.to_owned()),
-                stream: false,
-                array: false,
-            })
+            Some(Self { query: (!query.is_empty()).then(|| query.to_owned()), ..Self::plain(dialect) })
         };
         match path {
             "/v1/chat/completions" | "/chat/completions" => plain(ClientDialect::OpenAiChat),
@@ -97,9 +101,68 @@ impl Call {
             _ => gemini::client::call(path, query),
         }
     }
+
+    /// A call of which the path says nothing besides.
+    pub(super) fn plain(dialect: ClientDialect) -> Self {
+        Self {
+            dialect,
+            model: None,
+            query: None,
+            stream: false,
+            array: false,
+            mistral: false,
+            anthropic_version: None,
+        }
+    }
 }
 
 impl ClientDialect {
+    /// Every dialect that clients may speak.
+    pub const ALL: [Self; 10] = [
+        Self::OpenAiChat,
+        Self::OpenAiResponses,
+        Self::OpenAiCompletions,
+        Self::OpenAiEmbeddings,
+        Self::Anthropic,
+        Self::AnthropicTokens,
+        Self::Gemini,
+        Self::GeminiTokens,
+        Self::CohereRerank,
+        Self::JinaRerank,
+    ];
+
+    /// The word for it in the policy document.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai_chat_completions",
+            Self::OpenAiResponses => "openai_responses",
+            Self::OpenAiCompletions => "openai_completions",
+            Self::OpenAiEmbeddings => "openai_embeddings",
+            Self::Anthropic => "anthropic_messages",
+            Self::AnthropicTokens => "anthropic_count_tokens",
+            Self::Gemini => "gemini_generate_content",
+            Self::GeminiTokens => "gemini_count_tokens",
+            Self::CohereRerank => "cohere_rerank",
+            Self::JinaRerank => "jina_rerank",
+        }
+    }
+
+    /// The path that tells it, `<model>` standing for the model's name.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "/v1/chat/completions",
+            Self::OpenAiResponses => "/v1/responses",
+            Self::OpenAiCompletions => "/v1/completions",
+            Self::OpenAiEmbeddings => "/v1/embeddings",
+            Self::Anthropic => "/v1/messages",
+            Self::AnthropicTokens => "/v1/messages/count_tokens",
+            Self::Gemini => "/v1beta/models/<model>:generateContent",
+            Self::GeminiTokens => "/v1beta/models/<model>:countTokens",
+            Self::CohereRerank => "/v2/rerank",
+            Self::JinaRerank => "/v1/rerank",
+        }
+    }
+
     /// The kind of work that it asks for.
     pub fn kind(self) -> TaskKind {
         match self {
@@ -162,6 +225,12 @@ impl ClientDialect {
             model: model.to_owned(),
             stream_usage: conversation.is_some_and(|request| request.stream_usage),
             array: call.array,
+            mistral: call.mistral,
+            items: match task {
+                Task::Embeddings(request) => request.inputs.len(),
+                Task::Rerank(request) => request.documents.len(),
+                Task::Conversation(_) | Task::CountTokens(_) => 0,
+            },
             custom_tools: custom
                 .filter(|tool| tool.custom.is_some())
                 .map(|tool| tool.name.to_string())
@@ -175,8 +244,20 @@ impl ClientDialect {
         }
     }
 
-    /// Writes a whole answer. `now`: seconds since the Unix epoch.
+    /// Whether an answer in this dialect has a place for a medium.
+    pub fn shows(self, media: &Media<'_>) -> bool {
+        let is_in_place = matches!(media.source, MediaSource::Base64 { .. });
+        match self {
+            Self::Gemini => is_in_place,
+            Self::OpenAiResponses => is_in_place && media.kind == MediaKind::Image,
+            _ => false,
+        }
+    }
+
+    /// Writes a whole answer. `now`: seconds since the Unix epoch. An error means that the answer is not one to this
+    /// request, or that it holds what the client's dialect has no place for.
     pub fn encode(self, outcome: &Outcome<'_>, asked: &Asked, now: u64) -> Result<Vec<u8>, Failure> {
+        self.check(outcome, asked)?;
         Ok(match (self, outcome) {
             (Self::OpenAiChat, Outcome::Conversation(answer)) => openai::encode_answer(answer, asked, now),
             (Self::OpenAiResponses, Outcome::Conversation(answer)) => {
@@ -192,12 +273,38 @@ impl ClientDialect {
             (Self::AnthropicTokens, Outcome::CountTokens(count)) => anthropic::client::encode_count(*count),
             (Self::GeminiTokens, Outcome::CountTokens(count)) => gemini::client::encode_count(*count),
             (Self::OpenAiEmbeddings, Outcome::Embeddings(answer)) => {
-                openai::embeddings::encode_answer(answer, asked)?
+                openai::embeddings::encode_answer(answer, asked, now)?
             }
             (Self::CohereRerank, Outcome::Rerank(answer)) => rerank::encode_cohere(answer, asked),
             (Self::JinaRerank, Outcome::Rerank(answer)) => rerank::encode_jina(answer, asked),
             _ => return Err(Failure::operator("The answer is not of the kind that was asked for.")),
         })
+    }
+
+    fn check(self, outcome: &Outcome<'_>, asked: &Asked) -> Result<(), Failure> {
+        match outcome {
+            Outcome::Conversation(answer) => {
+                let mut parts = answer.choices.iter().flat_map(|choice| &choice.parts);
+                let is_lost = |part: &Part<'_>| matches!(part, Part::Media(media) if !self.shows(media));
+                if parts.any(is_lost) {
+                    return Err(unsayable());
+                }
+            }
+            Outcome::Embeddings(answer) if answer.vectors.len() != asked.items => {
+                return Err(Failure::malformed("The provider's answer has not one vector for each text."));
+            }
+            Outcome::Rerank(answer) => {
+                let is_known =
+                    |ranked: &Ranked| usize::try_from(ranked.index).is_ok_and(|index| index < asked.items);
+                if !answer.results.iter().all(is_known) {
+                    return Err(Failure::malformed(
+                        "The provider's answer ranks a document that was not sent.",
+                    ));
+                }
+            }
+            Outcome::Embeddings(_) | Outcome::CountTokens(_) => {}
+        }
+        Ok(())
     }
 
     /// Writes a failure as the body of an error response.
@@ -227,6 +334,16 @@ impl ClientDialect {
         }
     }
 
+    /// Appends a remark of ours to the end of a stream of server-sent events, in a form that the official SDKs pass over.
+    pub fn remark(self, name: &str, value: &str, out: &mut Vec<u8>) {
+        let text = match self {
+            // Google's SDKs take whatever comes for JSON, comments too; of an object they read what they know.
+            Self::Gemini => format!("data: {{\"{name}\":\"{value}\"}}\n\n"),
+            _ => format!(": {name}={value}\n\n"),
+        };
+        out.extend_from_slice(text.as_bytes());
+    }
+
     /// A writer for one streamed answer. `now`: seconds since the Unix epoch.
     pub fn stream(self, asked: Asked, now: u64) -> Option<ClientStream> {
         Some(match self {
@@ -247,6 +364,12 @@ impl ClientDialect {
             | Self::JinaRerank => return None,
         })
     }
+}
+
+/// The failure of an answer that holds an image, or the like, which the client's dialect has no place for.
+pub(crate) fn unsayable() -> Failure {
+    Failure::provider(502, "The provider's answer holds media, which this API has no place for.")
+        .code("unsupported_output")
 }
 
 impl ClientStream {

@@ -1,6 +1,6 @@
 //! What a provider can't do of a request, by the names that the client used.
 
-use super::ClientDialect;
+use super::{ClientDialect, Excess};
 use crate::conversation::{Field, Other};
 use crate::failure::Failure;
 
@@ -11,12 +11,19 @@ pub struct Lacks {
     parameters: Vec<String>,
     contents: Vec<String>,
     omissions: Vec<String>,
+    excesses: Vec<Excess>,
 }
 
 impl Lacks {
     /// Nothing is lacking yet of a request in this dialect.
     pub fn new(client: ClientDialect) -> Self {
-        Self { client, parameters: Vec::new(), contents: Vec::new(), omissions: Vec::new() }
+        Self {
+            client,
+            parameters: Vec::new(),
+            contents: Vec::new(),
+            omissions: Vec::new(),
+            excesses: Vec::new(),
+        }
     }
 
     pub(super) fn client(&self) -> ClientDialect {
@@ -42,6 +49,12 @@ impl Lacks {
     /// help: it is only named.
     pub fn omission(&mut self, field: Field<'_>) {
         self.omissions.push(self.client.name(field));
+    }
+
+    /// A value that is out of range, so that another was written: the policy may allow that. `demand` completes the
+    /// sentence "'path' …".
+    pub(super) fn exceeds(&mut self, field: Field<'_>, demand: String) {
+        self.excesses.push(Excess { parameter: self.client.name(field), demand });
     }
 
     /// What the client's dialect has and the canonical request has no word for: no other dialect has one either.
@@ -72,5 +85,10 @@ impl Lacks {
     /// The parameters that are left out under every policy.
     pub fn omissions(&self) -> &[String] {
         &self.omissions
+    }
+
+    /// The values in whose place others were written.
+    pub fn excesses(&self) -> &[Excess] {
+        &self.excesses
     }
 }

@@ -1,11 +1,10 @@
 //! Requests for providers of the client's own dialect: the client's bytes, but for what must change.
 
 use super::{
-    Call, ClientDialect, Lacks, ProviderDialect, ProviderStream, Wanted, anthropic, azure, gemini, openai,
-    vertex,
+    Call, ClientDialect, Destination, Lacks, ProviderDialect, ProviderStream, Wanted, anthropic, azure,
+    gemini, openai, vertex,
 };
 use crate::failure::Failure;
-use crate::policy::Provider;
 use crate::task::{Outcome, Task};
 
 /// How a client's own dialect is spoken at a provider.
@@ -36,18 +35,17 @@ pub(crate) struct Adapted {
 }
 
 impl Native {
-    /// How a provider understands this call as it is; `None` where it has to be translated. `model`: the provider's own
-    /// name of the model.
-    pub(crate) fn of(call: &Call, provider: &Provider, model: &str) -> Option<Self> {
+    /// How this call is understood there as it is; `None` where it has to be translated.
+    pub(crate) fn of(call: &Call, to: Destination<'_>) -> Option<Self> {
         use ClientDialect as Client;
         use ProviderDialect as At;
-        let has = provider.preset.map(|preset| preset.has);
-        let claude = provider.dialect == At::Vertex && vertex::is_claude(model);
-        match (call.dialect, provider.dialect) {
+        let has = to.preset.map(|preset| preset.has);
+        let claude = to.is_claude_at_vertex();
+        match (call.dialect, to.dialect) {
             (Client::OpenAiChat, At::OpenAi | At::AzureOpenAi) => Some(Self::Chat),
             (Client::OpenAiResponses, At::OpenAi) => match has {
                 Some(has) => has.responses.then_some(Self::Responses),
-                None => openai::is_openai(provider).then_some(Self::Responses),
+                None => to.is_openai().then_some(Self::Responses),
             },
             (Client::OpenAiResponses, At::AzureOpenAi) => Some(Self::Responses),
             (Client::OpenAiCompletions, At::OpenAi) => {

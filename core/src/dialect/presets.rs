@@ -1,10 +1,10 @@
 //! The vendors and servers that speak OpenAI's dialect, each with what is different about it: one row each.
 
-use super::ProviderDialect;
+use super::{ProviderDialect, Range, Ranges};
 use crate::policy::Provider;
 
 /// A vendor or server that is compatible with OpenAI.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Preset {
     /// The word for it in the policy document.
     pub name: &'static str,
@@ -30,7 +30,7 @@ pub struct Apis {
 /// Something of chat completions that a vendor has differently.
 ///
 /// A field is told by its path in the body, `[]` standing for each of a list (`seed`, `messages[].name`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Quirk {
     /// It has another name there.
     Rename(&'static str, &'static str),
@@ -40,6 +40,8 @@ pub enum Quirk {
     Omits(&'static str),
     /// The vendor takes it, though OpenAI does not.
     Takes(&'static str),
+    /// Out of these ranges it refuses values. What passes as it is, it judges itself.
+    Within(&'static Ranges),
     /// The content of a message has to be one text: several are put together, an empty line between them.
     JoinsTexts,
     /// The id of a tool call has to be nine letters and digits: others get such a one made of them.
@@ -58,6 +60,12 @@ pub const PRESETS: &[Preset] = &[
             Quirk::Rename("max_completion_tokens", "max_tokens"),
             Quirk::Rename("seed", "random_seed"),
             Quirk::Takes("top_k"),
+            Quirk::Within(&Ranges {
+                temperature: Range::between(0.0, 1.5),
+                top_p: Range::between(0.0, 1.0),
+                penalties: TWO,
+                ..Ranges::ANY
+            }),
             Quirk::ShortCallIds,
             // It tells the usage of a stream unasked.
             Quirk::Omits("stream_options"),
@@ -88,6 +96,12 @@ pub const PRESETS: &[Preset] = &[
         has: Apis { responses: true, ..CHAT },
         // It refuses these.
         quirks: &[
+            Quirk::Within(&Ranges {
+                temperature: Range::between(0.0, 2.0),
+                penalties: TWO,
+                stop: Range::up_to(4),
+                ..Ranges::ANY
+            }),
             Quirk::Lacks("logprobs"),
             Quirk::Lacks("top_logprobs"),
             Quirk::Lacks("logit_bias"),
@@ -115,6 +129,12 @@ pub const PRESETS: &[Preset] = &[
             Quirk::Takes("thinking"),
             // It wants its thinking back while it calls tools.
             Quirk::Takes("messages[].reasoning_content"),
+            Quirk::Within(&Ranges {
+                temperature: Range::between(0.0, 2.0),
+                penalties: TWO,
+                stop: Range::up_to(16),
+                ..Ranges::ANY
+            }),
             Quirk::JoinsTexts,
             Quirk::Lacks("n"),
             Quirk::Lacks("seed"),
@@ -134,6 +154,12 @@ pub const PRESETS: &[Preset] = &[
         open: false,
         has: Apis { responses: true, ..CHAT },
         quirks: &[
+            Quirk::Within(&Ranges {
+                temperature: Range::between(0.0, 2.0),
+                top_logprobs: Range::up_to(8),
+                stop: Range::up_to(4),
+                ..Ranges::ANY
+            }),
             Quirk::Lacks("logit_bias"),
             Quirk::Lacks("modalities"),
             Quirk::Lacks("audio"),
@@ -150,6 +176,7 @@ pub const PRESETS: &[Preset] = &[
             Quirk::Rename("max_completion_tokens", "max_tokens"),
             Quirk::Takes("top_k"),
             Quirk::Takes("messages[].reasoning_content"),
+            Quirk::Within(&Ranges { penalties: TWO, ..Ranges::ANY }),
             // Its own logprobs are a number, and what comes of them has another form.
             Quirk::Lacks("logprobs"),
             Quirk::Lacks("top_logprobs"),
@@ -168,6 +195,15 @@ pub const PRESETS: &[Preset] = &[
         quirks: &[
             Quirk::Takes("top_k"),
             Quirk::Takes("messages[].reasoning_content"),
+            Quirk::Within(&Ranges {
+                temperature: Range::between(0.0, 2.0),
+                top_k: Range::up_to(100),
+                penalties: TWO,
+                choices: Range::between(1.0, 128.0),
+                top_logprobs: Range::up_to(5),
+                stop: Range::up_to(4),
+                ..Ranges::ANY
+            }),
             Quirk::Lacks("modalities"),
             Quirk::Lacks("audio"),
             Quirk::Lacks("verbosity"),
@@ -178,8 +214,11 @@ pub const PRESETS: &[Preset] = &[
         name: "openrouter",
         endpoint: "https://openrouter.ai/api/v1",
         open: false,
-        has: Apis { responses: true, completions: true, embeddings: true, ..CHAT },
-        quirks: &[Quirk::Takes("top_k")],
+        has: Apis { responses: true, completions: true, embeddings: true, rerank: true },
+        quirks: &[
+            Quirk::Takes("top_k"),
+            Quirk::Within(&Ranges { temperature: Range::between(0.0, 2.0), ..Ranges::ANY }),
+        ],
     },
     Preset {
         name: "perplexity",
@@ -267,6 +306,13 @@ pub const PRESETS: &[Preset] = &[
         has: Apis { completions: true, ..CHAT },
         quirks: &[
             Quirk::Rename("max_completion_tokens", "max_tokens"),
+            Quirk::Within(&Ranges {
+                temperature: Range::between(0.0, 2.0),
+                penalties: TWO,
+                top_logprobs: Range::up_to(5),
+                stop: Range::up_to(4),
+                ..Ranges::ANY
+            }),
             Quirk::Lacks("n"),
             Quirk::Lacks("logit_bias"),
             Quirk::Lacks("parallel_tool_calls"),
@@ -313,6 +359,9 @@ pub const PRESETS: &[Preset] = &[
 /// Chat completions and nothing else.
 const CHAT: Apis = Apis { responses: false, completions: false, embeddings: false, rerank: false };
 
+/// What most take of penalties.
+const TWO: Range = Range::between(-2.0, 2.0);
+
 /// Azure's versions before `2024-09-01-preview`: a usage can't be asked for, and the limit has its old name.
 const AZURE_OLD: &[Quirk] =
     &[Quirk::Omits("stream_options"), Quirk::Rename("max_completion_tokens", "max_tokens")];
@@ -340,6 +389,11 @@ impl Quirks {
         })
     }
 
+    /// Those of a preset.
+    pub(super) fn of_preset(preset: &Preset) -> Self {
+        Self(preset.quirks)
+    }
+
     pub(super) fn iter(self) -> impl Iterator<Item = Quirk> {
         self.0.iter().copied()
     }
@@ -364,6 +418,14 @@ impl Quirks {
     /// Whether a field that is none of OpenAI's is taken.
     pub(super) fn takes(self, field: &str) -> bool {
         self.iter().any(|quirk| matches!(quirk, Quirk::Takes(name) if name == field))
+    }
+
+    pub(super) fn ranges(self) -> Ranges {
+        let within = self.iter().find_map(|quirk| match quirk {
+            Quirk::Within(ranges) => Some(*ranges),
+            _ => None,
+        });
+        within.unwrap_or(Ranges::ANY)
     }
 
     pub(super) fn joins_texts(self) -> bool {
@@ -408,6 +470,8 @@ mod tests {
                 let written = match quirk {
                     Quirk::Rename(from, to) => format!("`{from}` → `{to}`"),
                     Quirk::Lacks(field) | Quirk::Omits(field) | Quirk::Takes(field) => format!("`{field}`"),
+                    // They stand in a table of their own, which is made of them.
+                    Quirk::Within(_) => continue,
                     Quirk::JoinsTexts => "joins texts".to_owned(),
                     Quirk::ShortCallIds => "short call ids".to_owned(),
                 };

@@ -6,6 +6,7 @@ use crate::credential::{Authentication, Secret};
 use crate::failure::Failure;
 use crate::policy::Provider;
 use crate::task::{Outcome, Task, TaskKind};
+use crate::usage::{ServiceTier, Usage};
 
 /// The wire format that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,19 +101,6 @@ impl ProviderDialect {
         Authentication::Header { name, value: Secret::new(value) }
     }
 
-    /// Whether there is a way to do this kind of work at a provider of this dialect.
-    pub fn serves(self, kind: TaskKind) -> bool {
-        match (self, kind) {
-            (_, TaskKind::Conversation) => true,
-            (Self::Anthropic, TaskKind::Embeddings) => false,
-            (_, TaskKind::Embeddings) => true,
-            (Self::OpenAi | Self::Bedrock | Self::Cohere, TaskKind::Rerank) => true,
-            (Self::AzureOpenAi | Self::Anthropic | Self::Gemini | Self::Vertex, TaskKind::Rerank) => false,
-            (Self::Cohere, TaskKind::CountTokens) => false,
-            (_, TaskKind::CountTokens) => true,
-        }
-    }
-
     /// Writes a request. What the dialect can't do is left out and noted in `lacks`; an error means that the request
     /// contradicts itself (a tool's result without its call, an image that is not base64), or that the dialect does not
     /// do such work at all.
@@ -150,6 +138,14 @@ impl ProviderDialect {
         }
     }
 
+    /// What the headers of a successful response tell of its usage, where its body may not; `header` looks one up.
+    pub fn header_usage(self, kind: TaskKind, header: &dyn Fn(&str) -> Option<String>) -> Option<Usage> {
+        match self {
+            Self::Bedrock => bedrock::header_usage(kind, header),
+            _ => None,
+        }
+    }
+
     /// Reads an error response: `status` is the provider's, the failure's is what the client gets.
     pub fn decode_failure(self, status: u16, body: &[u8]) -> Failure {
         match self {
@@ -171,13 +167,22 @@ impl ProviderDialect {
             Self::Gemini => ProviderStream::Gemini(Box::default()),
             Self::Vertex if vertex::is_claude(model) => ProviderStream::Anthropic(Box::default()),
             Self::Vertex => ProviderStream::Gemini(Box::default()),
-            Self::Bedrock => ProviderStream::Bedrock(Box::default()),
+            Self::Bedrock => ProviderStream::Bedrock(Box::new(bedrock::StreamReader::new(model))),
             Self::Cohere => ProviderStream::Cohere(Box::default()),
         }
     }
 }
 
 impl ProviderStream {
+    /// How the provider has said so far that it serves the request, where it doesn't say that with the usage.
+    pub fn tier(&self) -> ServiceTier {
+        match self {
+            Self::OpenAi(reader) => reader.tier(),
+            Self::Responses(reader) => reader.tier(),
+            _ => ServiceTier::Standard,
+        }
+    }
+
     /// Takes one event: its name (empty when it has none) and its data. The events of a stream of Amazon's are named by
     /// their `:event-type`, or by `exception:` and their `:exception-type`.
     ///

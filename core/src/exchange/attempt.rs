@@ -6,8 +6,8 @@ use crate::credential::Unsigned;
 use crate::dialect::{ClientDialect, ProviderDialect, Service};
 use crate::failure::Failure;
 use crate::policy::Target;
+use crate::shared::SharedMemory;
 
-use super::opening::content_type;
 use super::passing;
 use super::prepare::{self, Prepared};
 use super::response::{Attempt, Form};
@@ -31,6 +31,7 @@ impl Exchange {
         &mut self,
         provider: &str,
         occurrence: u32,
+        memory: &dyn SharedMemory,
         now: Duration,
     ) -> Result<(UpstreamRequest, Attempt), Failure> {
         let model = std::sync::Arc::clone(&self.model);
@@ -47,10 +48,11 @@ impl Exchange {
                 "The gateway's clusters do not fit its policy: an endpoint names no target of the request.",
             )
         })?;
+        self.move_to(memory, index, now).map_err(|spent| spent.failure())?;
         let mut prepared = self.prepared_for(index, target)?;
         let more = self.attempts.len() + 1 < self.targets.len();
         self.attempts.push(AttemptRecord { target: index, status: None });
-        self.dropped.clone_from(&prepared.dropped);
+        self.changes.clone_from(&prepared.changes);
         let form = match (prepared.native, prepared.asked.take()) {
             (Some(native), _) => Form::Native { native, hides_usage: prepared.hides_usage },
             (None, Some(asked)) => Form::Translated(asked),
@@ -71,7 +73,7 @@ impl Exchange {
                 prepare::prepare(call, &self.model, target, &task, body)
             }
             Service::Passage(passage) => {
-                passing::prepare(passage, target, content_type(&self.passing), self.body.as_ref())
+                passing::prepare(passage, target, self.named.as_ref(), self.body.as_ref())
             }
             Service::Models(_) => Err(gone()),
         }

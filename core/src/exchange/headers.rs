@@ -12,6 +12,16 @@ pub const PROVIDER_HEADER: &str = "x-sluice-provider";
 pub(super) const FAILED_HEADER: &str = "x-sluice-failed";
 /// Which parameters were left out.
 pub(super) const DROPPED_HEADER: &str = "x-sluice-dropped";
+/// What the exchange cost, in US dollars.
+pub(super) const COST_HEADER: &str = "x-sluice-cost-usd";
+/// The limit for whose sake another model serves, and that model's name.
+pub(super) const REROUTED_HEADER: &str = "x-sluice-rerouted";
+/// The limits that had no room and only warn.
+pub(super) const WARNING_HEADER: &str = "x-sluice-limit-warning";
+/// A client's wish that a stream's cost stands in a comment at its end.
+pub(super) const STREAM_COST_HEADER: &str = "x-sluice-stream-cost";
+/// Which parameters were brought into the provider's range.
+pub(super) const CLAMPED_HEADER: &str = "x-sluice-clamped";
 
 /// Whether a header is ours or Envoy's own: such are taken from nobody but ourselves.
 pub fn is_internal(name: &str) -> bool {
@@ -71,6 +81,27 @@ pub(super) fn passes_with_body(name: &str) -> bool {
     WITH_BODY.contains(&name) || passes_to_provider(name)
 }
 
+/// What a WebSocket's client offers to speak, and what its server chooses of that.
+pub(super) const PROTOCOL_HEADER: &str = "sec-websocket-protocol";
+
+/// The protocol of OpenAI's realtime API.
+const REALTIME: &str = "realtime";
+
+/// The protocols that a provider is offered. Clients in browsers put credentials and accounts among those that they offer, so only
+/// such pass as are known to be none.
+pub(super) fn offered_protocols(offered: &[&str]) -> Option<(String, String)> {
+    let protocols = offered.iter().flat_map(|protocols| protocols.split(',')).map(str::trim);
+    let passing: Vec<_> =
+        protocols.filter(|protocol| *protocol == REALTIME || protocol.starts_with("openai-beta.")).collect();
+    (!passing.is_empty()).then(|| (PROTOCOL_HEADER.to_owned(), passing.join(", ")))
+}
+
+/// What a client is told that has offered these protocols, when a provider has chosen none: the only one that there is. A browser
+/// closes a socket of which it has offered protocols and was told none.
+pub(super) fn chosen_protocol(offered: &str) -> Option<&'static str> {
+    offered.split(", ").any(|protocol| protocol == REALTIME).then_some(REALTIME)
+}
+
 /// What is known of the length of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
@@ -112,6 +143,11 @@ pub(super) fn for_client(
     headers
 }
 
+/// Whether a header tells how an account's limits stand: a provider's tell of the gateway's account.
+fn is_rate_limit(name: &str) -> bool {
+    name.starts_with("x-ratelimit-") || name.starts_with("anthropic-ratelimit-")
+}
+
 /// Whether a provider's response header reaches the client.
 fn passes_to_client(name: &str, native: bool, is_upgrade: bool, length: Length) -> bool {
     const FROM_EVERYONE: [&str; 6] =
@@ -132,7 +168,7 @@ fn passes_to_client(name: &str, native: bool, is_upgrade: bool, length: Length) 
     match native {
         // What turns the connection into a WebSocket is for the client too.
         true if is_upgrade && matches!(name, "connection" | "upgrade") => true,
-        true => !is_internal(name) && !name.starts_with("x-ratelimit-") && !FROM_NOBODY.contains(&name),
+        true => !is_internal(name) && !is_rate_limit(name) && !FROM_NOBODY.contains(&name),
         false => FROM_EVERYONE.contains(&name) || (is_framing && length == Length::Unchanged),
     }
 }

@@ -3,7 +3,11 @@
 //! The policy filter opens an exchange and reads the body into it; the provider filter asks it for each attempt's
 //! request and gives it each attempt's response. What leaves here is complete: whole header lists, whole bodies.
 
+mod admission;
+#[cfg(test)]
+mod answer_tests;
 mod attempt;
+mod bill;
 mod headers;
 mod opening;
 mod passing;
@@ -15,19 +19,26 @@ mod tests;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use attempt::UpstreamRequest;
+pub use bill::Bill;
 pub use headers::{IDLE_TIMEOUT_HEADER, Length, PROVIDER_HEADER, ROUTE_HEADER, is_internal};
 pub use opening::{Head, Opening, open};
 pub use response::{Attempt, Step};
 pub use stream::{Held, StreamAnswer};
 
-use crate::dialect::{ClientDialect, Service};
+use crate::access::Asking;
+use crate::dialect::{ClientDialect, Named, Service};
 use crate::failure::{Failure, Kind};
 use crate::identity::Caller;
+use crate::limit::{self, Reservation, Spent};
 use crate::policy::{Model, Plan};
+use crate::price::NanoUsd;
 use crate::usage::Usage;
-use prepare::Prepared;
+use crate::usage::estimate::Input;
+use admission::Expected;
+use prepare::{Changes, Prepared};
 
 /// A request that is being answered.
 #[derive(Debug)]
@@ -35,13 +46,16 @@ pub struct Exchange {
     pub plan: Arc<Plan>,
     service: Service,
     pub caller: Option<Arc<Caller>>,
+    asking: Asking,
     pub model: Arc<Model>,
     /// Whether the client wants a stream.
     pub stream: bool,
-    /// How many bytes the client's body has.
-    size: usize,
+    /// About how many tokens the request has.
+    input: Input,
     /// The client's body, while another attempt may need it.
     body: Option<Arc<Vec<u8>>>,
+    /// Where the body names the model, when it passes.
+    named: Option<Named>,
     /// The client's own headers that a provider of its own dialect gets.
     passing: Vec<(String, String)>,
     /// The targets that are tried, in order, by their positions among the model's; never empty.
@@ -52,9 +66,25 @@ pub struct Exchange {
     prepared: Option<(usize, Prepared)>,
     /// What became of each attempt, in order; the last one may be under way.
     attempts: Vec<AttemptRecord>,
-    /// What was left out of the request that is answered.
-    dropped: Vec<String>,
+    /// Of the request that is answered.
+    changes: Changes,
     usage: Option<Usage>,
+    /// What limits expect it to use; `None` where there are none, and for what is free.
+    expected: Option<Expected>,
+    /// What it has taken of its limits, until it is closed.
+    reservation: Option<Reservation>,
+    /// The target whose own limits that is for, by its position.
+    held_for: usize,
+    /// So many tokens of an answer are held.
+    held_output: u64,
+    /// The limit for whose sake another model serves than was asked for.
+    rerouted: Option<String>,
+    /// Whether the client wants a stream's cost told at its end.
+    tells_cost: bool,
+    /// What it has used in the end, once it is closed.
+    bill: Option<Bill>,
+    /// What the headers of the latest attempt's response have told of its usage.
+    header_usage: Option<Usage>,
 }
 
 /// What became of one attempt.
@@ -71,22 +101,41 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
+    /// The limit that has no room, by its name, where that is why.
+    pub limit: Option<String>,
 }
 
 /// Statuses on which the next target is tried; an answer of the last target has them too.
 pub const RETRIABLE: [u16; 6] = [429, 500, 502, 503, 504, 529];
+
+/// A client is not told to try again by itself where it would have to wait for longer; seconds.
+const PATIENCE: u64 = 60;
 
 impl Reply {
     /// A failure in the client's own dialect.
     pub fn failure(client: ClientDialect, failure: &Failure) -> Self {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         headers.extend(failure.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
-        Self { status: failure.status, headers, body: client.encode_failure(failure) }
+        Self { status: failure.status, headers, body: client.encode_failure(failure), limit: None }
+    }
+
+    /// A limit has no room.
+    fn spent(client: ClientDialect, spent: &Spent, now: Duration) -> Self {
+        let failure = spent.failure();
+        let mut reply = Self::failure(client, &failure);
+        if failure.retry_after.is_none_or(|seconds| seconds > PATIENCE) {
+            // The official SDKs of OpenAI and Anthropic try again by themselves unless they are told not to.
+            reply.headers.push(("x-should-retry", "false".to_owned()));
+        }
+        reply.headers.extend(limit::headers::headers(client, spent.standing().as_slice(), now));
+        reply.limit = Some(spent.name().to_owned());
+        reply
     }
 
     /// A successful answer of the gateway's own.
     fn json(body: Vec<u8>) -> Self {
-        Self { status: 200, headers: vec![("content-type", "application/json".to_owned())], body }
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { status: 200, headers, body, limit: None }
     }
 }
 
@@ -108,15 +157,35 @@ impl Exchange {
         ]
     }
 
-    /// Headers for the client, whoever made the answer: who failed before, and what was left out.
+    /// Headers for the client, whoever made the answer: who failed before, and what was left out or changed.
     pub fn remarks(&self) -> Vec<(&'static str, String)> {
         let mut remarks = Vec::new();
         let failures = self.failures();
         if !failures.is_empty() {
             remarks.push((headers::FAILED_HEADER, failures));
         }
-        if !self.dropped.is_empty() {
-            remarks.push((headers::DROPPED_HEADER, self.dropped.join(", ")));
+        let Changes { dropped, clamped } = &self.changes;
+        for (header, parameters) in [(headers::DROPPED_HEADER, dropped), (headers::CLAMPED_HEADER, clamped)] {
+            if !parameters.is_empty() {
+                remarks.push((header, parameters.join(", ")));
+            }
+        }
+        if let Some(limit) = &self.rerouted {
+            remarks.push((headers::REROUTED_HEADER, format!("{limit};{}", self.model.name)));
+        }
+        // A stream's cost is not known when its headers go.
+        if let (false, Some(cost)) = (self.stream, self.cost()) {
+            remarks.push((headers::COST_HEADER, NanoUsd(cost).to_string()));
+        }
+        if let Some(reservation) = &self.reservation {
+            if !reservation.warnings().is_empty() {
+                remarks.push((headers::WARNING_HEADER, reservation.warnings().join(", ")));
+            }
+            remarks.extend(limit::headers::headers(
+                self.client(),
+                reservation.standings(),
+                self.asking.now(),
+            ));
         }
         remarks
     }
@@ -166,6 +235,10 @@ impl Exchange {
             ("sluice_failed", Some(Cow::Owned(self.failures()))),
             ("sluice_input_tokens", usage(|usage| usage.input).map(Cow::Owned)),
             ("sluice_output_tokens", usage(|usage| usage.output).map(Cow::Owned)),
+            ("sluice_total_tokens", usage(|usage| usage.input.saturating_add(usage.output)).map(Cow::Owned)),
+            ("sluice_cost_usd", self.cost().map(|cost| Cow::Owned(NanoUsd(cost).to_string()))),
+            ("sluice_rerouted", self.rerouted.as_deref().map(Cow::Borrowed)),
+            ("sluice_cost_nanousd", self.cost().map(|cost| Cow::Owned(cost.to_string()))),
         ];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
         fields.filter(|(_, value)| !value.is_empty()).collect()
@@ -180,6 +253,11 @@ impl Exchange {
     /// What the answer has used, as far as its provider has told.
     pub fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// The limit for whose sake another model serves than was asked for.
+    pub fn rerouted(&self) -> Option<&str> {
+        self.rerouted.as_deref()
     }
 
     /// The last attempt was answered with a failure that its status did not tell.
@@ -201,6 +279,8 @@ impl Exchange {
 pub fn gateway_failure(status: u16, max_body_bytes: u32) -> Failure {
     match status {
         413 => too_large(max_body_bytes),
+        // Of Envoy's own rate-limit filter; it says nothing of which limit it was.
+        429 => Failure::invalid("A rate limit is spent.", None).status(429).code("rate_limit_exceeded"),
         504 => Failure::provider(504, "No provider answered in time.").code("provider_timeout"),
         // Envoy's own answer when a provider's outgrows its buffer.
         500 => answer_too_large(),

@@ -8,10 +8,13 @@ use crate::conversation::Field;
 use crate::dialect::{By, ClientDialect, Service};
 use crate::failure::{Blame, Failure, Kind};
 use crate::identity::{Caller, Credentials, Origin};
-use crate::policy::{Model, Plan, Target};
+use crate::policy::{Model, Plan};
 use crate::route;
+use crate::shared::SharedMemory;
+use crate::task::{Task, TaskKind};
 
-use super::prepare::{self, Prepared};
+use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
+use super::prepare::{self, Changes};
 use super::{Exchange, Reply, headers, passing, too_large};
 
 /// A request's headers, and what else is known of it before its body.
@@ -22,6 +25,9 @@ pub struct Head<'a> {
     pub origin: Origin<'a>,
 }
 
+/// How Mistral's SDKs begin to name themselves (`mistral-client-python/…`).
+const MISTRAL: &str = "mistral-client-";
+
 /// A request whose body is still to be read.
 #[derive(Debug)]
 pub struct Opening {
@@ -30,6 +36,8 @@ pub struct Opening {
     caller: Option<Arc<Caller>>,
     asking: Asking,
     passing: Vec<(String, String)>,
+    /// Whether the client wants a stream's cost told at its end.
+    tells_cost: bool,
 }
 
 impl<'a> Head<'a> {
@@ -55,7 +63,15 @@ impl<'a> Head<'a> {
             api_key: self.get("api-key"),
             x_goog_api_key: self.get("x-goog-api-key"),
             query: Credentials::query_of(self.get(":path").unwrap_or_default()),
+            protocols: self.protocols(),
         }
+    }
+
+    /// What the client of a WebSocket offers to speak.
+    fn protocols(self) -> Vec<&'a str> {
+        let is_socket = self.get("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
+        let offered = self.headers.iter().filter(|(name, _)| is_socket && name == headers::PROTOCOL_HEADER);
+        offered.map(|(_, value)| value.as_str()).collect()
     }
 }
 
@@ -72,8 +88,12 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         }
     }
     let caller = plan.callers.identify(head.credentials(), head.origin, now).map_err(refuse)?;
-    let service = service.ok_or_else(|| refuse(nothing_there(head)))?;
-    let asking = plan.access.asking(dialect, head.path(), head.headers, now);
+    let mut service = service.ok_or_else(|| refuse(nothing_there(head)))?;
+    if let Service::Task(call) = &mut service {
+        call.mistral = head.get("user-agent").is_some_and(|agent| agent.starts_with(MISTRAL));
+        call.anthropic_version = head.get("anthropic-version").map(str::to_owned);
+    }
+    let asking = plan.asking(dialect, head.path(), head.headers, now);
     if let Service::Models(listing) = &service {
         let models = plan.models_for(caller.as_deref(), &asking);
         let names = models.map(|model| model.name.as_str()).collect();
@@ -83,8 +103,12 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         Service::Passage(_) => headers::passes_with_body,
         Service::Task(_) | Service::Models(_) => headers::passes_to_provider,
     };
-    let passing = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
-    Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing })
+    let mut passing: Vec<_> = head.headers.iter().filter(|(name, _)| passes(name)).cloned().collect();
+    if let Service::Passage(_) = &service {
+        passing.extend(headers::offered_protocols(&head.protocols()));
+    }
+    let tells_cost = head.get(headers::STREAM_COST_HEADER).is_some_and(|wish| wish == "true");
+    Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing, tells_cost })
 }
 
 fn nothing_there(head: Head<'_>) -> Failure {
@@ -107,70 +131,138 @@ impl Opening {
         }
     }
 
-    /// Finds the model and a target that can serve the request; `body` is there when it is [needed](Self::needs_body). A
-    /// reply ends the exchange at once.
-    pub fn read(self, body: Option<Vec<u8>>) -> Result<Exchange, Reply> {
-        let client = self.client();
-        self.decide(body.map(Arc::new)).map_err(|failure| Reply::failure(client, &failure))
+    /// Finds the model and a target that can serve the request, and takes of the limits what it may need; `body` is there when
+    /// it is [needed](Self::needs_body). A reply ends the exchange at once.
+    pub fn read(self, body: Option<Vec<u8>>, memory: &dyn SharedMemory) -> Result<Exchange, Reply> {
+        let (client, now) = (self.client(), self.asking.now());
+        self.decide(body.map(Arc::new), memory).map_err(|denied| match denied {
+            Denied::Failure(failure) => Reply::failure(client, &failure),
+            Denied::Spent(spent) => Reply::spent(client, &spent, now),
+        })
     }
 
-    fn decide(self, body: Option<Arc<Vec<u8>>>) -> Result<Exchange, Failure> {
+    fn decide(self, body: Option<Arc<Vec<u8>>>, memory: &dyn SharedMemory) -> Result<Exchange, Denied> {
         let max_body_bytes = self.plan.listen.max_body_bytes;
-        let size = body.as_ref().map_or(0, |body| body.len());
-        if size > max_body_bytes as usize {
-            return Err(too_large(max_body_bytes));
+        if body.as_ref().is_some_and(|body| body.len() > max_body_bytes as usize) {
+            return Err(too_large(max_body_bytes).into());
         }
-        let (model, stream, (able, prepared)) = match (&self.service, &body) {
+        let applicant = |needs| Applicant {
+            plan: &self.plan,
+            memory,
+            caller: self.caller.as_deref(),
+            asking: &self.asking,
+            needs,
+        };
+        let mut named = None;
+        let (stream, needs, (mut admitted, rerouted)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
-                let (model, allowed) = self.model(task.model())?;
-                let chosen = choose(
-                    &model,
-                    &allowed,
-                    |target| prepare::prepare(call, &model, target, &task, body),
-                    |target| prepare::check(call, &model, target, &task, body),
-                )?;
-                let stream = task.streams();
-                (model, stream, chosen)
+                let needs = self.needs(&task);
+                let maker = Maker {
+                    prepare: &|model, target| prepare::prepare(call, model, target, &task, body),
+                    check: &|model, target| prepare::check(call, model, target, &task, body),
+                };
+                let admitted = self.admit(Some(task.model()), &applicant(needs), &maker)?;
+                (task.streams(), needs, admitted)
             }
             (Service::Passage(passage), body) => {
-                let content_type = content_type(&self.passing);
-                let (model, allowed) = match passing::model_named(passage, content_type, body.as_ref())? {
-                    Some(name) => self.model(&name)?,
-                    None => self.pass_through()?,
+                named = passing::model_named(passage, content_type(&self.passing), body.as_ref())?;
+                let name = match (&named, &passage.by) {
+                    (Some(named), _) => Some(named.model.as_str()),
+                    (None, By::Query { model }) => Some(model.as_str()),
+                    (None, By::Body | By::Policy) => None,
                 };
-                let prepare =
-                    |target: &Target| passing::prepare(passage, target, content_type, body.as_ref());
-                let (mut able, prepared) =
-                    choose(&model, &allowed, prepare, |target| prepare(target).map(drop))?;
-                if body.is_none() {
-                    // A body that passes as it comes can be sent once.
-                    able.truncate(1);
-                }
-                (model, false, (able, prepared))
+                let maker = Maker {
+                    prepare: &|_, target| passing::prepare(passage, target, named.as_ref(), body.as_ref()),
+                    check: &|_, target| passing::check(target),
+                };
+                // What such a call will use, nobody knows before; limits that are spent refuse it all the same.
+                let needs = Some(Needs::default());
+                (false, needs, self.admit(name, &applicant(needs), &maker)?)
             }
             (Service::Task(_) | Service::Models(_), _) => {
-                return Err(Failure::operator("The request's body was not read."));
+                return Err(Failure::operator("The request's body was not read.").into());
             }
         };
+        if body.is_none() {
+            // A body that passes as it comes can be sent once.
+            admitted.able.truncate(1);
+        }
+        let Admitted { model, able, prepared, reservation, expected } = admitted;
         let (route, targets) = route::serve(&model, &able);
         let targets = targets.to_vec();
+        let first = targets.first().copied();
         Ok(Exchange {
             service: self.service,
+            named,
             caller: self.caller,
+            asking: self.asking,
             stream,
-            size,
+            input: needs.map(|needs| needs.input).unwrap_or_default(),
             body,
             passing: self.passing,
-            prepared: targets.first().map(|first| (*first, prepared)),
+            prepared: first.map(|first| (first, prepared)),
             targets,
             route,
             attempts: Vec::new(),
-            dropped: Vec::new(),
+            changes: Changes::default(),
             usage: None,
+            reservation,
+            held_for: first.unwrap_or_default(),
+            held_output: expected.map_or(0, |expected| expected.output),
+            expected,
+            rerouted,
+            tells_cost: self.tells_cost,
+            bill: None,
+            header_usage: None,
             plan: self.plan,
             model,
         })
+    }
+
+    /// Admits the call to the model of this name, or to one that a spent limit has it rerouted to; that limit's name then
+    /// stands beside it.
+    fn admit(
+        &self,
+        name: Option<&str>,
+        applicant: &Applicant<'_>,
+        maker: &Maker<'_>,
+    ) -> Result<(Admitted, Option<String>), Denied> {
+        let (model, allowed) = match name {
+            Some(name) => self.model(name)?,
+            None => self.pass_through()?,
+        };
+        let spent = match applicant.admit(model, allowed, maker) {
+            Ok(admitted) => return Ok((admitted, None)),
+            Err(Denied::Spent(spent)) => spent,
+            Err(denied) => return Err(denied),
+        };
+        // What stands against the other models is not what the client has to hear: it has not asked for them.
+        let mut tried = vec![name.unwrap_or_default().to_owned()];
+        let mut next = spent.reroute().map(str::to_owned);
+        while let Some(name) = next.filter(|name| !tried.contains(name)) {
+            let admitted = match self.model(&name) {
+                Ok((model, allowed)) => applicant.admit(model, allowed, maker),
+                Err(failure) => Err(failure.into()),
+            };
+            next = match admitted {
+                Ok(admitted) => return Ok((admitted, Some(spent.name().to_owned()))),
+                Err(Denied::Spent(other)) => other.reroute().map(str::to_owned),
+                Err(Denied::Failure(_)) => None,
+            };
+            tried.push(name);
+        }
+        Err(spent.into())
+    }
+
+    /// What a task asks for; `None` for what is free everywhere.
+    fn needs(&self, task: &Task<'_>) -> Option<Needs> {
+        match task.kind() {
+            TaskKind::CountTokens => None,
+            // No limit asks, and nearly every answer tells it.
+            _ if self.plan.limits.is_empty() => Some(Needs::rough(task)),
+            _ => Some(Needs::of(task)),
+        }
     }
 
     /// The model of this name, and the positions of those of its targets that the caller may use.
@@ -199,32 +291,6 @@ impl Opening {
     }
 }
 
-/// Of the targets that may be used, those that can serve the request, and the request for the first of them.
-///
-/// When none can, the client learns why the first one can't.
-fn choose(
-    model: &Model,
-    allowed: &[usize],
-    prepare: impl Fn(&Target) -> Result<Prepared, Failure>,
-    check: impl Fn(&Target) -> Result<(), Failure>,
-) -> Result<(Vec<usize>, Prepared), Failure> {
-    let mut refusal = None;
-    let mut targets = allowed.iter().filter_map(|position| Some((*position, model.targets.get(*position)?)));
-    while let Some((first, target)) = targets.next() {
-        match prepare(target) {
-            Ok(prepared) => {
-                let others =
-                    targets.filter(|(_, target)| check(target).is_ok()).map(|(position, _)| position);
-                return Ok((std::iter::once(first).chain(others).collect(), prepared));
-            }
-            Err(failure) => {
-                refusal.get_or_insert(failure);
-            }
-        }
-    }
-    Err(refusal.unwrap_or_else(|| Failure::operator("The model has no targets.")))
-}
-
 pub(super) fn unknown_model(client: ClientDialect, name: &str) -> Failure {
     let name: String = name.chars().take(128).collect();
     Failure {
@@ -238,7 +304,7 @@ pub(super) fn unknown_model(client: ClientDialect, name: &str) -> Failure {
     }
 }
 
-pub(super) fn content_type(headers: &[(String, String)]) -> &str {
+fn content_type(headers: &[(String, String)]) -> &str {
     let header = headers.iter().find(|(name, _)| name == "content-type");
     header.map_or("", |(_, value)| value.as_str())
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::conversation::Field;
-use crate::dialect::{Asked, Call, ClientDialect, Lacks, Native, Wanted, adapt};
+use crate::dialect::{Asked, Call, ClientDialect, Excess, Lacks, Native, Support, Wanted, adapt};
 use crate::failure::Failure;
-use crate::policy::{Model, Target, Unsupported};
+use crate::policy::{Model, OutOfRange, Target, Unsupported};
 use crate::task::{Task, TaskKind};
 
 /// A request as one target gets it.
@@ -24,8 +24,16 @@ pub(super) struct Prepared {
     pub(super) asked: Option<Asked>,
     /// Whether the provider was asked for a usage that the client did not ask for.
     pub(super) hides_usage: bool,
+    pub(super) changes: Changes,
+}
+
+/// What a target gets otherwise than the client said it, by the client's own names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
     /// The parameters that were left out.
     pub(super) dropped: Vec<String>,
+    /// The parameters that were brought into the target's range.
+    pub(super) clamped: Vec<String>,
 }
 
 const POST: &str = "POST";
@@ -41,10 +49,9 @@ pub(super) fn prepare(
     let wanted = wanted(model, target);
     let mut lacks = Lacks::new(call.dialect);
     can_serve(call, target)?;
-    let native = Native::of(call, &target.provider, &target.model);
+    let native = Native::of(call, target.destination());
     if let Some(native) = native {
-        let mixed =
-            model.targets.iter().any(|target| Native::of(call, &target.provider, &target.model).is_none());
+        let mixed = model.targets.iter().any(|target| Native::of(call, target.destination()).is_none());
         let adapted = adapt(native, call, body, task, wanted, mixed, &mut lacks)?;
         return Ok(Prepared {
             native: Some(native),
@@ -54,12 +61,12 @@ pub(super) fn prepare(
             headers: adapted.headers,
             asked: None,
             hides_usage: adapted.hides_usage,
-            dropped: judge(&lacks, model.unsupported, &target.provider.name)?,
+            changes: judge(&lacks, model, target)?,
         });
     }
     refuse_foreign_content(task)?;
     let encoded = target.provider.dialect.encode(task, wanted, &mut lacks)?;
-    let dropped = judge(&lacks, model.unsupported, &target.provider.name)?;
+    let changes = judge(&lacks, model, target)?;
     Ok(Prepared {
         native: None,
         method: POST.to_owned(),
@@ -68,7 +75,7 @@ pub(super) fn prepare(
         headers: encoded.headers,
         asked: Some(ClientDialect::asked(call, task, body, &target.model)),
         hides_usage: false,
-        dropped,
+        changes,
     })
 }
 
@@ -81,7 +88,7 @@ pub(super) fn check(
     body: &Arc<Vec<u8>>,
 ) -> Result<(), Failure> {
     can_serve(call, target)?;
-    match Native::of(call, &target.provider, &target.model) {
+    match Native::of(call, target.destination()) {
         // What is the same everywhere can be sent everywhere.
         Some(_) if target.provider.preset.is_none() => Ok(()),
         Some(_) => prepare(call, model, target, task, body).map(drop),
@@ -89,7 +96,7 @@ pub(super) fn check(
             let mut lacks = Lacks::new(call.dialect);
             refuse_foreign_content(task)?;
             target.provider.dialect.check(task, wanted(model, target), &mut lacks)?;
-            judge(&lacks, model.unsupported, &target.provider.name).map(drop)
+            judge(&lacks, model, target).map(drop)
         }
     }
 }
@@ -109,17 +116,10 @@ fn refuse_foreign_content(task: &Task<'_>) -> Result<(), Failure> {
 
 /// Whether there is any way to have this done there.
 fn can_serve(call: &Call, target: &Target) -> Result<(), Failure> {
-    let kind = call.dialect.kind();
-    let provider = &target.provider;
-    let has = provider.preset.is_none_or(|preset| match kind {
-        TaskKind::Embeddings => preset.has.embeddings,
-        TaskKind::Rerank => preset.has.rerank,
-        TaskKind::Conversation | TaskKind::CountTokens => true,
-    });
-    match has && provider.dialect.serves(kind) {
-        true => Ok(()),
-        false => Err(Failure::invalid(
-            format!("{} does no {}.", provider.name, kind_name(kind)),
+    match Support::of(call.dialect, target.destination()) {
+        Support::AsItIs | Support::Translated => Ok(()),
+        Support::Unsupported => Err(Failure::invalid(
+            format!("{} does no {}.", target.provider.name, kind_name(call.dialect.kind())),
             Some(call.dialect.name(Field::Model)),
         )
         .code("unsupported_operation")),
@@ -135,15 +135,24 @@ fn kind_name(kind: TaskKind) -> &'static str {
     }
 }
 
-/// Decides by policy about what the target can't do; returns the parameters that are left out.
-fn judge(lacks: &Lacks, policy: Unsupported, provider: &str) -> Result<Vec<String>, Failure> {
+/// Decides by policy about what the target can't do.
+fn judge(lacks: &Lacks, model: &Model, target: &Target) -> Result<Changes, Failure> {
+    let provider = target.provider.name.as_str();
     if let Some(content) = lacks.contents().first() {
         return Err(unsupported(content, provider));
     }
-    match lacks.parameters().first() {
-        Some(parameter) if policy == Unsupported::Refuse => Err(unsupported(parameter, provider)),
-        _ => Ok(lacks.parameters().iter().chain(lacks.omissions()).cloned().collect()),
+    if let (Some(parameter), Unsupported::Refuse) = (lacks.parameters().first(), model.unsupported) {
+        return Err(unsupported(parameter, provider));
     }
+    if let (Some(excess), OutOfRange::Refuse) = (lacks.excesses().first(), model.out_of_range) {
+        let Excess { parameter, demand } = excess;
+        let message = format!("Unsupported value: '{parameter}' {demand} at {provider}.");
+        return Err(Failure::invalid(message, Some(parameter.clone())).code("unsupported_value"));
+    }
+    Ok(Changes {
+        dropped: lacks.parameters().iter().chain(lacks.omissions()).cloned().collect(),
+        clamped: lacks.excesses().iter().map(|excess| excess.parameter.clone()).collect(),
+    })
 }
 
 fn unsupported(path: &str, provider: &str) -> Failure {

@@ -7,9 +7,10 @@ use crate::failure::Failure;
 use crate::json::Text;
 use crate::policy::Target;
 use crate::task::Outcome;
-use crate::usage::{Usage, estimate};
+use crate::usage::Usage;
+use crate::usage::estimate::{self, Family};
 
-use super::stream::{Framing, StreamAnswer, Way};
+use super::stream::{Counts, Framing, StreamAnswer, Way};
 use super::{Exchange, Length, RETRIABLE, Reply, headers};
 
 /// One attempt, while its response comes in.
@@ -22,8 +23,12 @@ pub struct Attempt {
     model: String,
     form: Form,
     stream: bool,
-    /// How many bytes the client's body has.
-    size: usize,
+    /// What the provider was offered to speak on a WebSocket.
+    protocols: Option<String>,
+    /// Whose tokenizer counts.
+    family: Family,
+    /// About how many tokens the request has.
+    input: u64,
     /// Whether another target would be tried.
     more: bool,
     max_body_bytes: usize,
@@ -56,6 +61,7 @@ pub enum Step {
 
 impl Attempt {
     pub(super) fn new(exchange: &Exchange, target: &Target, form: Form, more: bool) -> Self {
+        let family = Family::of(target.provider.dialect, &target.model);
         Self {
             client: exchange.client(),
             dialect: target.provider.dialect,
@@ -63,7 +69,13 @@ impl Attempt {
             model: target.model.clone(),
             form,
             stream: exchange.stream,
-            size: exchange.size,
+            protocols: exchange
+                .passing
+                .iter()
+                .find(|(name, _)| name == headers::PROTOCOL_HEADER)
+                .map(|(_, value)| value.clone()),
+            family,
+            input: exchange.input.tokens(family),
             more,
             max_body_bytes: exchange.plan.listen.max_body_bytes as usize,
         }
@@ -88,11 +100,24 @@ impl Attempt {
         own: &[(&'static str, String)],
         length: Length,
     ) -> Vec<(String, String)> {
-        headers::for_client(&self.provider.name, self.native(), theirs, status, own, length)
+        let is_chosen = theirs.iter().any(|(name, _)| name == headers::PROTOCOL_HEADER);
+        let chosen = self.protocols.as_deref().filter(|_| status == 101 && !is_chosen);
+        let mut headers =
+            headers::for_client(&self.provider.name, self.native(), theirs, status, own, length);
+        if let Some(protocol) = chosen.and_then(headers::chosen_protocol) {
+            headers.push((headers::PROTOCOL_HEADER.to_owned(), protocol.to_owned()));
+        }
+        headers
     }
 
-    /// The response's headers are there. `now`: seconds since the Unix epoch.
-    pub fn headers(&self, exchange: &mut Exchange, status: u16, content_type: &str, now: u64) -> Step {
+    /// The response's headers are there; `header` looks one up by its name in lower case. `now`: seconds since the Unix epoch.
+    pub fn headers(
+        &self,
+        exchange: &mut Exchange,
+        status: u16,
+        header: &dyn Fn(&str) -> Option<String>,
+        now: u64,
+    ) -> Step {
         exchange.answered(status);
         if status >= 400 {
             let for_client = provider_failure(status, None).status;
@@ -105,6 +130,8 @@ impl Attempt {
         if matches!(self.form, Form::Passing) {
             return Step::Pass(status);
         }
+        exchange.header_usage = self.dialect.header_usage(self.client.kind(), header);
+        let content_type = header("content-type").unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let framing = match media_type.as_str() {
             "text/event-stream" => Framing::ServerSentEvents,
@@ -128,7 +155,8 @@ impl Attempt {
                 Way::Translated(Box::new(self.client.stream(asked.clone(), now)?)),
             ),
         };
-        Some(StreamAnswer::new(self.client, framing, reader, way, self.size, self.max_body_bytes))
+        let counts = Counts::new(self.input, self.family);
+        Some(StreamAnswer::new(self.client, framing, reader, way, counts, self.max_body_bytes))
     }
 
     /// Whether a response with this status is not for the client: another target is tried.
@@ -147,7 +175,7 @@ impl Attempt {
             Ok(None) => None,
             Ok(Some(body)) => {
                 let headers = vec![("content-type", "application/json".to_owned())];
-                Some(Reply { status, headers, body })
+                Some(Reply { status, headers, body, limit: None })
             }
             Err(failure) => {
                 exchange.answered(if status < 400 { failure.status } else { status });
@@ -177,11 +205,16 @@ impl Attempt {
             Form::Native { native, .. } => native.decode(self.client, self.dialect, body)?,
             Form::Translated(_) => self.dialect.decode(self.client.kind(), &self.model, body)?,
         };
-        let usage = outcome.usage().unwrap_or_else(|| self.estimate(&outcome, body));
+        let told = outcome.usage().or(exchange.header_usage);
+        let usage = told
+            .filter(|usage| usage.says_something() || !matches!(outcome, Outcome::Conversation(_)))
+            .unwrap_or_else(|| self.estimate(&outcome, body));
         exchange.settle(Some(usage));
-        if let Outcome::Embeddings(answer) = &mut outcome {
+        match &mut outcome {
             // OpenAI's clients demand a usage of embeddings.
-            answer.usage = Some(usage);
+            Outcome::Embeddings(answer) => answer.usage = Some(usage),
+            Outcome::Rerank(answer) => answer.usage = told,
+            Outcome::Conversation(_) | Outcome::CountTokens(_) => {}
         }
         let Form::Translated(asked) = &self.form else { return Ok(None) };
         let model = match &mut outcome {
@@ -196,18 +229,18 @@ impl Attempt {
         self.client.encode(&outcome, asked, now).map(Some)
     }
 
-    /// What has been used, by the lengths of what was said: the provider doesn't tell.
+    /// What has been used, by what was said: the provider doesn't tell.
     fn estimate(&self, outcome: &Outcome<'_>, body: &[u8]) -> Usage {
-        let (input, output) = match outcome {
-            Outcome::CountTokens(_) => (0, 0),
-            Outcome::Conversation(_) => (self.size, body.len()),
-            Outcome::Embeddings(_) | Outcome::Rerank(_) => (self.size, 0),
+        let output = match outcome {
+            // Counting is free everywhere.
+            Outcome::CountTokens(_) => return Usage { estimated: true, ..Usage::default() },
+            Outcome::Conversation(answer) => match estimate::output(answer) {
+                // What passes as it is is not taken apart.
+                0 => estimate::text(&String::from_utf8_lossy(body)),
+                output => output,
+            },
+            Outcome::Embeddings(_) | Outcome::Rerank(_) => 0,
         };
-        Usage {
-            input: estimate::tokens(input),
-            output: estimate::tokens(output),
-            estimated: true,
-            ..Usage::default()
-        }
+        Usage { input: self.input, output: self.family.scale(output), estimated: true, ..Usage::default() }
     }
 }

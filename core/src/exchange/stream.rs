@@ -1,10 +1,11 @@
 //! A streamed answer on its way: taken apart, watched, and translated or passed.
 
 use crate::conversation::Event;
-use crate::dialect::{ClientDialect, ClientStream, ProviderStream};
+use crate::dialect::{ClientDialect, ClientStream, ProviderStream, unsayable};
 use crate::failure::Failure;
 use crate::stream::{aws, sse};
-use crate::usage::{Usage, estimate};
+use crate::usage::Usage;
+use crate::usage::estimate::{Counter, Family};
 
 /// A streamed answer on its way.
 #[derive(Debug)]
@@ -13,11 +14,20 @@ pub struct StreamAnswer {
     decoder: Decoder,
     reader: ProviderStream,
     way: Way,
-    /// How many bytes the client's body has.
-    size: usize,
     progress: Progress,
     /// We have ended the answer ourselves: whatever else comes is not for the client.
     cut: bool,
+}
+
+/// What is counted where a provider doesn't tell.
+#[derive(Debug)]
+pub(super) struct Counts {
+    /// About how many tokens the request has.
+    input: u64,
+    /// What the provider has produced.
+    produced: Counter,
+    /// Whose tokenizer counts.
+    family: Family,
 }
 
 /// Whether a stream's headers are still held, and why.
@@ -66,10 +76,10 @@ pub(super) struct Passage {
 /// What has been learnt from the events.
 #[derive(Debug)]
 struct Progress {
+    client: ClientDialect,
     held: Held,
     usage: Option<Usage>,
-    /// How many bytes of text the provider has produced.
-    produced: usize,
+    counts: Counts,
     /// The answer is complete.
     complete: bool,
     /// The answer is complete, or has failed.
@@ -77,13 +87,13 @@ struct Progress {
 }
 
 impl StreamAnswer {
-    /// `size`: how many bytes the client's body has. `limit`: of one event, in bytes.
+    /// `limit`: of one event, in bytes.
     pub(super) fn new(
         client: ClientDialect,
         framing: Framing,
         reader: ProviderStream,
         way: Way,
-        size: usize,
+        counts: Counts,
         limit: usize,
     ) -> Self {
         Self {
@@ -94,11 +104,11 @@ impl StreamAnswer {
             },
             reader,
             way,
-            size,
             progress: Progress {
+                client,
                 held: Held::Waiting,
                 usage: None,
-                produced: 0,
+                counts,
                 complete: false,
                 over: false,
             },
@@ -119,18 +129,20 @@ impl StreamAnswer {
         &self.progress.held
     }
 
-    /// What the stream has used so far: what the provider has told, or an estimate by the lengths of what was said.
+    /// What the stream has used so far: what the provider has told, or an estimate by what was said.
     ///
     /// Of an answer that broke off, a provider's last word on its output can be older than its last text.
     pub fn usage(&self) -> Usage {
         let progress = &self.progress;
-        let produced = estimate::tokens(progress.produced);
-        match progress.usage {
+        let counts = &progress.counts;
+        let produced = counts.family.scale(counts.produced.tokens());
+        match progress.usage.filter(Usage::says_something) {
             Some(usage) if progress.complete || usage.output >= produced => usage,
             Some(usage) => Usage { output: produced, estimated: true, ..usage },
             None => Usage {
-                input: estimate::tokens(self.size),
+                input: counts.input,
                 output: produced,
+                tier: self.reader.tier(),
                 estimated: true,
                 ..Usage::default()
             },
@@ -216,6 +228,27 @@ impl StreamAnswer {
         }
     }
 
+    /// Ends the answer before its time; an end in the client's own dialect is appended to `out`.
+    pub fn cut(&mut self, failure: Failure, out: &mut Vec<u8>) {
+        if self.progress.over {
+            return;
+        }
+        if let Way::Native(passage) = &mut self.way {
+            passage.tail.clear();
+        }
+        self.fail(failure, out);
+    }
+
+    /// Whether the answer was ended here, so that nothing else of the provider's is for the client.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Whether the client's stream is made of server-sent events.
+    pub fn is_of_events(&self) -> bool {
+        self.content_type().is_none_or(|name| name.starts_with("text/event-stream"))
+    }
+
     /// Ends the answer with this failure.
     fn fail(&mut self, failure: Failure, out: &mut Vec<u8>) {
         self.progress.over = true;
@@ -228,6 +261,13 @@ impl StreamAnswer {
             Way::Translated(writer) => writer.event(Event::Error(failure), out),
             Way::Native(_) => self.client.end_stream(&failure, out),
         }
+    }
+}
+
+impl Counts {
+    /// `input`: about how many tokens the request has.
+    pub(super) fn new(input: u64, family: Family) -> Self {
+        Self { input, produced: Counter::default(), family }
     }
 }
 
@@ -267,13 +307,26 @@ impl Progress {
     /// Takes one event. In a stream that passes as it is, what can't be read goes to `unreadable`: there is nothing to
     /// pass in its place.
     fn take(&mut self, event: Event<'_>, way: &mut Way, unreadable: &mut Option<Failure>, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        let event = match event {
+            Event::Media { media, .. } if matches!(way, Way::Translated(_)) && !self.client.shows(&media) => {
+                Event::Error(unsayable())
+            }
+            event => event,
+        };
         match &event {
             Event::Usage(latest) => self.usage = Some(*latest),
             Event::Text { text, .. } | Event::Refusal { text, .. } | Event::Reasoning { text, .. } => {
-                self.produced += text.len();
+                self.counts.produced.push(text);
             }
-            Event::ToolCall { tool, .. } => self.produced += tool.name.len() + tool.arguments.len(),
-            Event::Arguments { json, .. } => self.produced += json.len(),
+            Event::ToolCall { tool, .. } => {
+                self.counts.produced.begin();
+                self.counts.produced.push(&tool.name);
+                self.counts.produced.push(&tool.arguments);
+            }
+            Event::Arguments { json, .. } => self.counts.produced.push(json),
             Event::End => {
                 self.complete = true;
                 self.over = true;
@@ -352,7 +405,8 @@ mod tests {
     fn stream() -> StreamAnswer {
         let reader = Native::Chat.stream().expect("streams");
         let framing = Framing::ServerSentEvents;
-        StreamAnswer::new(ClientDialect::OpenAiChat, framing, reader, Way::native(true), 100, 1 << 20)
+        let counts = Counts::new(25, Family::Common);
+        StreamAnswer::new(ClientDialect::OpenAiChat, framing, reader, Way::native(true), counts, 1 << 20)
     }
 
     fn native(chunks: &[&str]) -> (String, Held) {
@@ -367,6 +421,16 @@ mod tests {
         }
         stream.end(&mut client);
         (String::from_utf8(client).expect("is text"), stream.progress.held)
+    }
+
+    #[test]
+    fn an_estimate_keeps_the_tier_that_was_told() {
+        let mut stream = stream();
+        let begun = GOOD.replacen('{', r#"{"service_tier":"priority","#, 1);
+        assert!(stream.push(begun.as_bytes(), &mut Vec::new()));
+        let usage = stream.usage();
+        assert!(usage.estimated && usage.output > 0, "{usage:?}");
+        assert_eq!(usage.tier, crate::usage::ServiceTier::Priority);
     }
 
     #[test]
@@ -401,5 +465,25 @@ mod tests {
             let passed = native(&[&stream[..cut], &stream[cut..]]).0;
             assert_eq!(passed, stream.replace(usage, ""), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn what_was_produced_is_counted_wherever_it_is_cut() {
+        let event = |text: &str| {
+            format!(
+                "data: {{\"id\":\"a\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"
+            )
+        };
+        let words = ["Nobody", " kno", "ws what", " the weather will", " be", " tomorrow", "."];
+        let mut apart = stream();
+        for word in words {
+            apart.push(event(word).as_bytes(), &mut Vec::new());
+        }
+        let mut whole = stream();
+        whole.push(event(&words.concat()).as_bytes(), &mut Vec::new());
+        assert_eq!(apart.usage(), whole.usage());
+        // Nine by o200k_base.
+        assert!(whole.usage().estimated && (7..=11).contains(&whole.usage().output), "{:?}", whole.usage());
+        assert_eq!(whole.usage().input, 25);
     }
 }

@@ -7,15 +7,20 @@ use serde_json::{Value, json};
 use super::*;
 use crate::identity::Origin;
 use crate::policy;
+use crate::shared::LocalMemory;
 
 const NOW: u64 = 1_700_000_000;
 
 fn plan(targets: &Value, unsupported: &str) -> Arc<Plan> {
+    plan_of(&json!({"targets": targets, "unsupported": unsupported}))
+}
+
+fn plan_of(model: &Value) -> Arc<Plan> {
     let provider = |dialect: &str, env: &str| json!({"dialect": dialect, "endpoint": format!("https://{env}.test/base"), "credential": {"env": env}});
     let document = json!({
         "version": 1,
         "providers": {"openai": provider("openai", "o"), "claude": provider("anthropic", "c"), "gemini": provider("gemini", "g")},
-        "models": {"chat": {"targets": targets, "unsupported": unsupported}},
+        "models": {"chat": model},
         "callers": {"anonymous": "allow"},
     });
     Arc::new(
@@ -37,11 +42,15 @@ fn open_with(plan: &Arc<Plan>, body: &Value, more: &[(&str, &str)]) -> Result<Ex
     let headers: Vec<_> =
         own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     open(plan, Head { headers: &headers, origin: Origin::default() }, Duration::from_secs(NOW))?
-        .read(Some(body.to_string().into_bytes()))
+        .read(Some(body.to_string().into_bytes()), &LocalMemory::default())
 }
 
 fn hello() -> Value {
     json!({"model": "chat", "messages": [{"role": "user", "content": "Hello"}]})
+}
+
+fn json_type(name: &str) -> Option<String> {
+    (name == "content-type").then(|| "application/json".to_owned())
 }
 
 fn routing(exchange: &Exchange, name: &str) -> String {
@@ -70,7 +79,9 @@ fn each_attempt_carries_its_own_credential_and_nothing_of_another() {
             ("x-goog-api-key", "key-g"),
         ),
     ] {
-        let (request, _) = exchange.attempt(provider, 1, Duration::from_secs(NOW)).expect("can be asked");
+        let (request, _) = exchange
+            .attempt(provider, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+            .expect("can be asked");
         let values = |name: &str| -> Vec<&str> {
             request
                 .headers
@@ -100,8 +111,14 @@ fn a_target_that_can_not_serve_is_left_out() {
     let mut exchange = open_with(&plan, &two, &[]).expect("opens");
     assert_eq!(routing(&exchange, "x-envoy-max-retries"), "1");
     assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-targets/openai,gemini");
-    assert_eq!(exchange.attempt("claude", 1, Duration::from_secs(NOW)).expect_err("is left out").status, 500);
-    assert!(exchange.attempt("gemini", 1, Duration::from_secs(NOW)).is_ok());
+    assert_eq!(
+        exchange
+            .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+            .expect_err("is left out")
+            .status,
+        500
+    );
+    assert!(exchange.attempt("gemini", 1, &LocalMemory::default(), Duration::from_secs(NOW)).is_ok());
 
     let claude_first = super::tests::plan(&json!([everyone()[1], everyone()[2], everyone()[0]]), "refuse");
     let exchange = open_with(&claude_first, &two, &[]).expect("opens");
@@ -118,30 +135,61 @@ fn a_target_that_can_not_serve_is_left_out() {
 fn what_was_left_out_and_who_failed_is_said() {
     let seeded = json!({"model": "chat", "seed": 7, "messages": [{"role": "user", "content": "Hello"}]});
     let mut exchange = open_with(&plan(&everyone(), "drop"), &seeded, &[]).expect("opens");
-    let (_, attempt) = exchange.attempt("openai", 1, Duration::from_secs(NOW)).expect("can be asked");
+    let (_, attempt) = exchange
+        .attempt("openai", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
     assert!(
         exchange.remarks().contains(&("x-sluice-failed", "openai;no-answer".to_owned())),
         "it has not answered yet"
     );
-    assert!(matches!(attempt.headers(&mut exchange, 529, "", NOW), Step::Pass(503)), "a retry follows");
-    let (_, attempt) = exchange.attempt("claude", 1, Duration::from_secs(NOW)).expect("can be asked");
-    assert!(matches!(attempt.headers(&mut exchange, 200, "application/json", NOW), Step::Whole));
+    assert!(
+        matches!(attempt.headers(&mut exchange, 529, &|_| None, NOW), Step::Pass(503)),
+        "a retry follows"
+    );
+    let (_, attempt) = exchange
+        .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
+    assert!(matches!(attempt.headers(&mut exchange, 200, &json_type, NOW), Step::Whole));
     let remarks = exchange.remarks();
     assert!(remarks.contains(&("x-sluice-failed", "openai;529".to_owned())), "{remarks:?}");
     assert!(remarks.contains(&("x-sluice-dropped", "seed".to_owned())), "{remarks:?}");
 }
 
 #[test]
+fn a_number_out_of_a_targets_range_leaves_it_out_or_is_changed_and_said() {
+    let warm =
+        json!({"model": "chat", "temperature": 1.5, "messages": [{"role": "user", "content": "Hello"}]});
+    let exchange = open_with(&plan(&everyone(), "drop"), &warm, &[]).expect("opens");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-targets/openai,gemini");
+
+    let clamping = plan_of(&json!({"targets": everyone(), "out_of_range": "clamp"}));
+    let mut exchange = open_with(&clamping, &warm, &[]).expect("opens");
+    assert_eq!(routing(&exchange, "x-sluice-route"), "sluice-targets/openai,claude,gemini");
+    for (provider, clamped) in [("openai", None), ("claude", Some("temperature")), ("gemini", None)] {
+        exchange
+            .attempt(provider, 1, &LocalMemory::default(), Duration::from_secs(NOW))
+            .expect("can be asked");
+        let remarks = exchange.remarks();
+        let said = remarks.iter().find(|(name, _)| *name == "x-sluice-clamped");
+        assert_eq!(said.map(|(_, value)| value.as_str()), clamped, "{provider}");
+    }
+}
+
+#[test]
 fn the_last_failure_reaches_the_client_in_its_own_dialect() {
     let mut exchange =
         open_with(&plan(&json!([everyone()[0], everyone()[1]]), "refuse"), &hello(), &[]).expect("opens");
-    let (_, first) = exchange.attempt("openai", 1, Duration::from_secs(NOW)).expect("can be asked");
+    let (_, first) = exchange
+        .attempt("openai", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
     assert!(
-        matches!(first.headers(&mut exchange, 401, "", NOW), Step::Pass(502)),
+        matches!(first.headers(&mut exchange, 401, &|_| None, NOW), Step::Pass(502)),
         "the next may have a better key"
     );
-    let (_, last) = exchange.attempt("claude", 1, Duration::from_secs(NOW)).expect("can be asked");
-    assert!(matches!(last.headers(&mut exchange, 529, "application/json", NOW), Step::Whole));
+    let (_, last) = exchange
+        .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
+    assert!(matches!(last.headers(&mut exchange, 529, &json_type, NOW), Step::Whole));
     let body = br#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
     let reply = last.whole(&mut exchange, 529, body, NOW).expect("is rewritten");
     let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
@@ -152,7 +200,9 @@ fn the_last_failure_reaches_the_client_in_its_own_dialect() {
 #[test]
 fn an_endpoint_that_is_no_target_is_the_operators_fault() {
     let mut exchange = open_with(&plan(&json!([everyone()[0]]), "refuse"), &hello(), &[]).expect("opens");
-    let failure = exchange.attempt("gemini", 1, Duration::from_secs(NOW)).expect_err("is no target");
+    let failure = exchange
+        .attempt("gemini", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect_err("is no target");
     assert_eq!((failure.blame, failure.status), (crate::failure::Blame::Operator, 500));
 }
 
@@ -183,4 +233,42 @@ fn a_body_over_the_limit_is_refused() {
     let plan = Arc::new(policy::load(document.to_string().as_bytes(), &|_| None).expect("is good"));
     let long = json!({"model": "chat", "messages": [{"role": "user", "content": "x".repeat(1024)}]});
     assert_eq!(open_with(&plan, &long, &[]).expect_err("is too long").status, 413);
+}
+
+#[test]
+fn what_nobody_tells_is_estimated_by_what_was_said() {
+    let words = "The weather is fine today, and so it will be tomorrow. ".repeat(20);
+    let truth = 261; // by o200k_base
+    let asked = json!({"model": "chat", "messages": [{"role": "user", "content": [
+        {"type": "text", "text": words},
+        // The letters of a document are no text.
+        {"type": "file", "file": {"filename": "a.pdf", "file_data": format!("data:application/pdf;base64,{}", "QUJD".repeat(10_000))}},
+    ]}]});
+    let near = |tokens: u64, truth: u64| assert!(tokens.abs_diff(truth) <= truth / 5, "{tokens} for {truth}");
+    let mut exchange = open_with(&plan(&everyone(), "refuse"), &asked, &[]).expect("opens");
+
+    // An answer that passes as it is, its envelope counted too.
+    let (_, attempt) = exchange
+        .attempt("openai", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
+    let message = json!({"role": "assistant", "content": words});
+    let body = json!({"id": "a", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]});
+    assert_eq!(attempt.whole(&mut exchange, 200, body.to_string().as_bytes(), NOW), None);
+    let usage = exchange.usage().expect("is estimated");
+    assert!(usage.estimated);
+    near(usage.input, truth + 7 + 1_500);
+    near(usage.output, truth + 30);
+
+    // One that is translated, counted as Claude does.
+    let mut exchange = open_with(&plan(&json!([everyone()[1]]), "refuse"), &asked, &[]).expect("opens");
+    let (_, attempt) = exchange
+        .attempt("claude", 1, &LocalMemory::default(), Duration::from_secs(NOW))
+        .expect("can be asked");
+    let body = json!({"id": "a", "type": "message", "role": "assistant", "model": "c", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": words}]});
+    assert!(attempt.whole(&mut exchange, 200, body.to_string().as_bytes(), NOW).is_some());
+    let usage = exchange.usage().expect("is estimated");
+    assert!(usage.estimated);
+    near(usage.input, (truth + 7) * 7 / 5 + 1_500);
+    near(usage.output, truth * 7 / 5);
 }

@@ -6,7 +6,7 @@ use super::{disagreement, refused};
 use crate::failure::Failure;
 
 /// The places in which official SDKs and documents send a key, each as far as it is there.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Credentials<'a> {
     pub authorization: Option<&'a str>,
     pub x_api_key: Option<&'a str>,
@@ -14,7 +14,12 @@ pub struct Credentials<'a> {
     pub x_goog_api_key: Option<&'a str>,
     /// The query of a path where Google's API takes a key as the parameter `key`.
     pub query: Option<&'a str>,
+    /// What a WebSocket's client offers to speak (`sec-websocket-protocol`): browsers can send a key nowhere else.
+    pub protocols: Vec<&'a str>,
 }
+
+/// How OpenAI's clients in browsers offer their key.
+const KEY_PROTOCOL: &str = "openai-insecure-api-key.";
 
 /// What SDKs that insist on a key are given where a certificate is the credential.
 const NO_KEY: &str = "none";
@@ -32,7 +37,10 @@ impl<'a> Credentials<'a> {
         let headers = [bearer, self.x_api_key, self.api_key, self.x_goog_api_key];
         let parameters = self.query.into_iter().flat_map(|query| query.split('&'));
         let parameters = parameters.filter_map(|parameter| parameter.strip_prefix("key=")).map(decode);
-        let keys = headers.into_iter().flatten().map(|key| Ok(Cow::Borrowed(key))).chain(parameters);
+        let protocols = self.protocols.into_iter().flat_map(|protocols| protocols.split(','));
+        let offered = protocols.filter_map(|protocol| protocol.trim().strip_prefix(KEY_PROTOCOL));
+        let given = headers.into_iter().flatten().chain(offered);
+        let keys = given.map(|key| Ok(Cow::Borrowed(key))).chain(parameters);
         let mut found: Option<Cow<'a, str>> = None;
         for key in keys {
             let key = key?;
@@ -97,6 +105,25 @@ mod tests {
         for bad in ["key=%", "key=%2", "key=%zz", "key=%+1", "key=%ff", "key=é%2"] {
             assert!(key(bad).contains("can't be read"), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_key_among_a_sockets_protocols_counts_too() {
+        let key = |protocols: &[&'static str], authorization| {
+            let credentials =
+                Credentials { protocols: protocols.to_vec(), authorization, ..Credentials::default() };
+            credentials
+                .key()
+                .map(|key| key.unwrap_or_default().into_owned())
+                .map_err(|failure| failure.status)
+        };
+        let one = "realtime, openai-insecure-api-key.k-1.x ,openai-beta.realtime-v1";
+        assert_eq!(key(&[one], None), Ok("k-1.x".to_owned()));
+        assert_eq!(key(&[one], Some("Bearer k-1.x")), Ok("k-1.x".to_owned()));
+        assert_eq!(key(&["realtime", "openai-insecure-api-key.k"], None), Ok("k".to_owned()));
+        assert_eq!(key(&["realtime"], None), Ok(String::new()));
+        assert_eq!(key(&[one, "openai-insecure-api-key.k"], None), Err(401));
+        assert_eq!(key(&[one], Some("Bearer k")), Err(401));
     }
 
     #[test]

@@ -54,10 +54,10 @@ fn a_key_is_found_in_every_header_that_sdks_use() {
     for credentials in [
         bearer("Bearer k-good"),
         bearer("bearer  k-good"),
-        Credentials { x_api_key: Some("k-good"), ..none },
-        Credentials { api_key: Some("k-good"), ..none },
-        Credentials { x_goog_api_key: Some("k-good"), ..none },
-        Credentials { x_api_key: Some("k-good"), authorization: Some("Bearer k-good"), ..none },
+        Credentials { x_api_key: Some("k-good"), ..none.clone() },
+        Credentials { api_key: Some("k-good"), ..none.clone() },
+        Credentials { x_goog_api_key: Some("k-good"), ..none.clone() },
+        Credentials { x_api_key: Some("k-good"), authorization: Some("Bearer k-good"), ..none.clone() },
     ] {
         assert_eq!(id(callers(false).identify(credentials, Origin::default(), NOW)), "good");
     }
@@ -156,8 +156,8 @@ fn a_certificate_counts_where_nothing_else_was_sent() {
     let checkout = "spiffe://prod/ns/shop/sa/checkout";
     let identify = |anonymous, credentials, origin| id(callers(anonymous).identify(credentials, origin, NOW));
     let none = Credentials::default();
-    for credentials in [none, bearer("Bearer none")] {
-        assert_eq!(identify(false, credentials, uri(checkout)), format!("mtls:{checkout}"));
+    for credentials in [none.clone(), bearer("Bearer none")] {
+        assert_eq!(identify(false, credentials.clone(), uri(checkout)), format!("mtls:{checkout}"));
         assert_eq!(identify(false, credentials, dns("A.svc.example.com")), "mtls:a.svc.example.com");
     }
     for origin in [
@@ -168,8 +168,8 @@ fn a_certificate_counts_where_nothing_else_was_sent() {
         dns(checkout),
         uri("a.svc.example.com"),
     ] {
-        assert!(identify(false, none, origin).contains("No API key"), "{origin:?}");
-        assert_eq!(identify(true, none, origin), "anonymous");
+        assert!(identify(false, none.clone(), origin).contains("No API key"), "{origin:?}");
+        assert_eq!(identify(true, none.clone(), origin), "anonymous");
     }
     assert_eq!(identify(false, bearer("Bearer k-good"), uri(checkout)), "good");
     assert!(identify(false, bearer("Bearer k-other"), uri(checkout)).contains("not known"));

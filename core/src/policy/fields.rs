@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Faults;
 use super::node::Node;
+use crate::price::parse_decimal;
 
 /// The fields of one map, taken by name; those that nobody took are unknown.
 pub(super) struct Fields<'n> {
@@ -97,6 +98,24 @@ impl<'n> Field<'n> {
             }
             other => self.mistyped("an integer", other, faults),
         }
+    }
+
+    /// A decimal number that is not negative, in billionths.
+    pub(super) fn decimal(&self, faults: &mut Faults) -> Option<u64> {
+        let decimal = match self.node {
+            Node::Integer(value) => parse_decimal(&value.to_string()),
+            // The shortest decimal that is this double: the one that was written, as it has 15 digits at most.
+            Node::Number(value) => parse_decimal(&value.to_string()),
+            Node::Text(text) => parse_decimal(text),
+            _ => None,
+        };
+        if decimal.is_none() {
+            faults.add(
+                &self.path,
+                "has to be a decimal such as 0.075: not negative, with at most nine digits on each side of the point and 15 in all",
+            );
+        }
+        decimal
     }
 
     /// A duration such as `30s` or `1m 30s`, longer than nothing.

@@ -1,6 +1,6 @@
 //! The policy as compiled: what requests are decided by, with every reference resolved.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +9,15 @@ use http::Uri;
 use super::Faults;
 use super::document::{
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, Credential, DEFAULT_ATTEMPT_TIMEOUT,
-    DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, ProviderEntry, Unsupported,
+    DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, OutOfRange, ProviderEntry, Unsupported,
 };
 use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
-use crate::dialect::{Preset, ProviderDialect};
+use crate::dialect::{ClientDialect, Destination, Preset, ProviderDialect};
 use crate::identity::{Caller, Callers};
+use crate::limit::Limits;
+use crate::price::{Price, Pricing};
+use crate::usage::Usage;
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -22,10 +25,13 @@ pub struct Plan {
     pub listen: Listen,
     pub callers: Callers,
     pub access: Rules,
+    pub limits: Limits,
     providers: HashMap<String, Arc<Provider>>,
     models: HashMap<String, Arc<Model>>,
     /// Who serves the calls that name no model: a model without a name, of one target.
     pub pass_through: Option<Arc<Model>>,
+    /// The headers that conditions ask for.
+    headers: HashSet<String>,
 }
 
 /// A vendor's API at one address, with the credential that it asks for.
@@ -66,6 +72,7 @@ pub struct Model {
     /// In the order in which they are tried; never empty.
     pub targets: Vec<Target>,
     pub unsupported: Unsupported,
+    pub out_of_range: OutOfRange,
     pub default_max_tokens: Option<u32>,
     pub timeouts: Timeouts,
 }
@@ -78,6 +85,8 @@ pub struct Target {
     pub occurrence: u32,
     /// The provider's own name of the model.
     pub model: String,
+    /// What a usage costs here; `None` where nobody knows, and the policy has nothing in its place.
+    pub price: Option<Arc<Price>>,
 }
 
 /// How long a model's attempts may take.
@@ -93,6 +102,17 @@ impl Plan {
     /// The model of this name.
     pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
         self.models.get(name)
+    }
+
+    /// Keeps of a request what conditions want to know: `headers` with names in lower case, `now` since the Unix epoch.
+    pub fn asking(
+        &self,
+        client: ClientDialect,
+        path: &str,
+        headers: &[(String, String)],
+        now: Duration,
+    ) -> Asking {
+        Asking::new(client, path, headers, |name| self.headers.contains(name), now)
     }
 
     /// All models, in no order.
@@ -138,6 +158,17 @@ impl Target {
             // A provider's name has no slash, so this is no other one's first occurrence.
             occurrence => format!("{}/{occurrence}", self.provider.name),
         }
+    }
+
+    /// What a usage costs here, in nano-dollars; `None` where nobody knows the price.
+    pub fn cost(&self, usage: &Usage) -> Option<u64> {
+        self.price.as_ref().map(|price| price.cost(usage, usage.tier).0)
+    }
+
+    /// What decides which calls can be served here, and how.
+    pub fn destination(&self) -> Destination<'_> {
+        let Provider { dialect, preset, ref endpoint, .. } = *self.provider;
+        Destination { dialect, preset, endpoint, model: &self.model }
     }
 
     /// The cluster that Envoy sends this target's attempts to.
@@ -210,10 +241,11 @@ pub(super) fn compile(
         };
         providers.insert(entry.name.clone(), Arc::new(provider));
     }
+    let mut pricing = Pricing::of(document);
     let models: HashMap<String, Arc<Model>> = document
         .models
         .iter()
-        .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers)?))))
+        .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers, &mut pricing)?))))
         .collect::<Option<_>>()?;
     let callers = Callers::new(&document.callers, &document.access);
     let access = Rules::new(&document.access, models.keys().map(String::as_str));
@@ -221,13 +253,26 @@ pub(super) fn compile(
         let provider = Arc::clone(providers.get(name)?);
         Some(Arc::new(Model {
             name: String::new(),
-            targets: vec![Target { provider, occurrence: 1, model: String::new() }],
+            targets: vec![Target { provider, occurrence: 1, model: String::new(), price: pricing.assumed() }],
             unsupported: Unsupported::Refuse,
+            out_of_range: OutOfRange::Refuse,
             default_max_tokens: None,
             timeouts: Timeouts { attempt: DEFAULT_ATTEMPT_TIMEOUT, idle: DEFAULT_IDLE_TIMEOUT },
         }))
     });
-    Some(Plan { listen: document.listen.clone(), callers, access, providers, models, pass_through })
+    let sync = document.limits_sync.as_ref();
+    let limits = Limits::new(&document.limits, models.keys().map(String::as_str), sync);
+    let headers = access.headers().chain(limits.headers()).map(str::to_owned).collect();
+    Some(Plan {
+        listen: document.listen.clone(),
+        callers,
+        access,
+        limits,
+        providers,
+        models,
+        pass_through,
+        headers,
+    })
 }
 
 /// The credential's secrets come from the environment; what is missing or can't be one is a fault.
@@ -286,7 +331,11 @@ fn authenticate(
     }
 }
 
-fn resolve(entry: &ModelEntry, providers: &HashMap<String, Arc<Provider>>) -> Option<Model> {
+fn resolve(
+    entry: &ModelEntry,
+    providers: &HashMap<String, Arc<Provider>>,
+    pricing: &mut Pricing<'_>,
+) -> Option<Model> {
     let mut occurrences: HashMap<&str, u32> = HashMap::new();
     let mut targets = Vec::with_capacity(entry.targets.len());
     for target in &entry.targets {
@@ -297,12 +346,14 @@ fn resolve(entry: &ModelEntry, providers: &HashMap<String, Arc<Provider>>) -> Op
             provider: Arc::clone(provider),
             occurrence: *occurrence,
             model: target.model.clone(),
+            price: pricing.price((&**provider).into(), &target.model, &entry.name),
         });
     }
     Some(Model {
         name: entry.name.clone(),
         targets,
         unsupported: entry.unsupported,
+        out_of_range: entry.out_of_range,
         default_max_tokens: entry.default_max_tokens,
         timeouts: Timeouts { attempt: entry.attempt_timeout, idle: entry.idle_timeout },
     })

@@ -118,6 +118,12 @@ fn all_faults_are_told_at_once_with_their_paths() {
             "m": {"targets": [{"provider": "nobody", "model": "x"}, {"provider": "unset", "modle": "x"}]},
             "empty": {"targets": []},
             "late": {"targets": [{"provider": "unset", "model": "x"}], "strategy": "cheapest"},
+            "promised": {
+                "targets": [{"provider": "unset", "model": "x"}, {"provider": "unset", "model": "y"}],
+                "clients": ["openai_embeddings", "cohere_rerank", "gemini", "openai_embeddings"],
+                "out_of_range": "drop",
+            },
+            "unpromised": {"targets": [{"provider": "unset", "model": "x"}], "clients": []},
         },
         "callers": {
             "keys": [{"id": "k", "sha256": "abc"}, {"id": "jwt:k", "sha256": "02".repeat(32), "models": []}],
@@ -135,7 +141,7 @@ fn all_faults_are_told_at_once_with_their_paths() {
             {"allow": "*", "when": {"time": {"from": "8:00", "to": "25:00", "days": ["mon", "sunday"], "offset": "CET"}}},
             {"allow": "*", "when": {"time": {"from": "08:00", "to": "08:00"}}},
         ],
-        "limits": [{"name": "n"}],
+        "audit": {"sink": "x"},
         "guards": [],
         "colour": "red",
     });
@@ -160,6 +166,12 @@ fn all_faults_are_told_at_once_with_their_paths() {
         "models.m.targets[1].modle: is not a field of the policy document",
         "models.empty.targets: needs at least one target",
         "models.late.strategy: is not yet supported by this version",
+        "models.promised.clients[2]: is `gemini`, but has to be one of `openai_chat_completions`, `openai_responses`, `openai_completions`, `openai_embeddings`, `anthropic_messages`, `anthropic_count_tokens`, `gemini_generate_content`, `gemini_count_tokens`, `cohere_rerank`, `jina_rerank`",
+        "models.promised.clients[3]: stands there twice",
+        "models.promised.targets[0]: `unset` with the model `x` can't serve `cohere_rerank` (POST /v2/rerank), which `clients` asks for",
+        "models.promised.targets[1]: `unset` with the model `y` can't serve `cohere_rerank` (POST /v2/rerank), which `clients` asks for",
+        "models.promised.out_of_range: is `drop`, but has to be one of `refuse`, `clamp`",
+        "models.unpromised.clients: is empty, so it asks for nothing; leave it out",
         "callers.keys[1].models: is empty, so nothing can match it; leave it out where it must not matter",
         "callers.keys[1].id: begins as the names of callers without a key do",
         "callers.jwt.user: `{sub` has a brace that is not closed",
@@ -187,7 +199,7 @@ fn all_faults_are_told_at_once_with_their_paths() {
         "access[6].when.time.offset: `CET` is not a fixed distance from UTC such as \"+02:00\"",
         "access[7].when.time: ends when it begins, so nothing can match it",
         "callers.keys[0].sha256: has to be the SHA-256 of the key, 64 hexadecimal digits",
-        "limits: is not yet supported by this version",
+        "audit: is not yet supported by this version",
         "colour: is not a field of the policy document",
         "providers.unset.credential.env: the environment variable NOT_SET is not set",
     ];
@@ -196,6 +208,55 @@ fn all_faults_are_told_at_once_with_their_paths() {
     }
     assert_eq!(found.len(), expected.len(), "{}", found.join("\n"));
     assert!(!found.join(" ").contains("sk-in-the-file") && !found.join(" ").contains("hunter2"));
+}
+
+/// What a model has to serve is held against each of its targets.
+#[test]
+fn a_promise_that_a_target_cannot_keep_is_a_fault() {
+    const OPENAI: &str = "https://api.openai.com/v1";
+    for (provider, model, kept, broken) in [
+        (
+            json!({"dialect": "openai", "endpoint": OPENAI}),
+            "gpt-5.5",
+            "anthropic_count_tokens",
+            "jina_rerank",
+        ),
+        (
+            json!({"dialect": "openai", "endpoint": "https://h/v1"}),
+            "llama",
+            "jina_rerank",
+            "gemini_count_tokens",
+        ),
+        (json!({"preset": "groq"}), "llama", "openai_responses", "openai_embeddings"),
+        (json!({"preset": "vllm"}), "llama", "cohere_rerank", "anthropic_count_tokens"),
+        (json!({"dialect": "azure_openai"}), "gpt", "openai_embeddings", "anthropic_count_tokens"),
+        (json!({"dialect": "anthropic"}), "claude", "openai_completions", "openai_embeddings"),
+        (json!({"dialect": "gemini"}), "gemini", "openai_embeddings", "jina_rerank"),
+        (json!({"dialect": "vertex"}), "gemini-x", "openai_embeddings", "cohere_rerank"),
+        (json!({"dialect": "vertex"}), "claude-x", "gemini_generate_content", "openai_embeddings"),
+        (json!({"dialect": "bedrock"}), "cohere.embed-v4:0", "openai_embeddings", "cohere_rerank"),
+        (json!({"dialect": "bedrock"}), "amazon.nova-pro-v1:0", "anthropic_messages", "openai_embeddings"),
+        (json!({"dialect": "cohere"}), "command-a", "openai_responses", "gemini_count_tokens"),
+    ] {
+        let mut entry =
+            json!({"endpoint": "https://h", "credential": "none", "region": "eu", "project": "p"});
+        for (field, value) in provider.as_object().expect("is an object") {
+            entry[field] = value.clone();
+        }
+        if entry["dialect"] != "vertex" {
+            entry.as_object_mut().expect("is an object").remove("project");
+        }
+        let document = |client: &str| {
+            let targets = json!([{"provider": "p", "model": model}]);
+            json!({"version": 1, "providers": {"p": entry}, "models": {"m": {"targets": targets, "clients": [client]}}})
+                .to_string()
+        };
+        assert!(load(document(kept).as_bytes(), &environment).is_ok(), "{kept} with {model} at {provider}");
+        let [fault] = &faults(&document(broken))[..] else { panic!("{broken} with {model} at {provider}") };
+        let start =
+            format!("models.m.targets[0]: `p` with the model `{model}` can't serve `{broken}` (POST /v");
+        assert!(fault.starts_with(&start), "{fault}");
+    }
 }
 
 #[test]
@@ -240,5 +301,77 @@ mod properties {
             bytes[at] = byte;
             let _ = load(&bytes, &environment);
         }
+    }
+}
+
+#[test]
+fn faults_of_limits_are_told() {
+    let limit = |more: &str| {
+        let base = json!({"name": "l", "unit": "tokens", "per": "day", "limit": 5});
+        let mut limit = base.as_object().expect("is one").clone();
+        limit.extend(serde_json::from_str::<serde_json::Map<_, _>>(more).expect("is an object"));
+        limit.retain(|_, value| !value.is_null());
+        let mut document: serde_json::Value =
+            serde_json::to_value(serde_saphyr::from_str::<serde_json::Value>(GOOD).expect("is a document"))
+                .expect("is one");
+        document["limits"] = json!([limit]);
+        match load(document.to_string().as_bytes(), &environment) {
+            Ok(_) => String::new(),
+            Err(faults) => faults.to_string(),
+        }
+    };
+    for (more, expected) in [
+        (r#"{}"#, ""),
+        (
+            r#"{"unit": "usd", "limit": 25.5, "by": ["team", "header:X-Tenant"], "timezone": "Europe/Berlin"}"#,
+            "",
+        ),
+        (r#"{"unit": "concurrent", "per": null, "limit": 5}"#, ""),
+        (r#"{"per": "minute", "burst": 2, "alert_at": [0.5, 1], "action": "warn"}"#, ""),
+        (r#"{"name": null}"#, "limits[0].name: is missing"),
+        (
+            r#"{"name": "a b"}"#,
+            "limits[0].name: a limit's name has 1 to 64 letters, digits, `-`, `_` and `.`",
+        ),
+        (
+            r#"{"unit": "token"}"#,
+            "limits[0].unit: is `token`, but has to be one of `requests`, `tokens`, `input_tokens`, `output_tokens`, `usd`, `concurrent`",
+        ),
+        (r#"{"per": null}"#, "limits[0].per: is missing"),
+        (r#"{"unit": "concurrent"}"#, "limits[0].per: has no meaning for calls at a time; leave it out"),
+        (r#"{"limit": -1}"#, "limits[0].limit: has to lie between 0 and 9007199254740992"),
+        (r#"{"limit": 1.5}"#, "limits[0].limit: expected an integer, found a number"),
+        (r#"{"burst": 2}"#, "limits[0].burst: has a meaning for limits per second or minute only"),
+        (
+            r#"{"per": "minute", "timezone": "Europe/Berlin"}"#,
+            "limits[0].timezone: has a meaning for the windows of a calendar only: per hour, day or month",
+        ),
+        (
+            r#"{"timezone": "Europe/Nowhere"}"#,
+            "limits[0].timezone: is no zone of the IANA database such as `Europe/Berlin`, nor an offset such as `+05:30`",
+        ),
+        (r#"{"by": ["team", "team"]}"#, "limits[0].by[1]: `team` stands there twice"),
+        (
+            r#"{"by": ["tenant"]}"#,
+            "limits[0].by[0]: is `tenant`, but has to be one of `user`, `team`, `key`, `role`, `model`, `provider`, `header:<name>`",
+        ),
+        (r#"{"by": ["header:authorization"]}"#, "limits[0].by[0]: is a header that no rule may ask for"),
+        (r#"{"action": {"reroute": "nobody"}}"#, "limits[0].action.reroute: there is no model `nobody`"),
+        (r#"{"action": "stop"}"#, "limits[0].action: is `stop`, but has to be one of `refuse`, `warn`"),
+        (
+            r#"{"alert_at": [0.5, "x"]}"#,
+            "limits[0].alert_at[1]: has to be a decimal such as 0.075: not negative, with at most nine digits on each side of the point and 15 in all",
+        ),
+        (
+            r#"{"unit": "requests", "enforce": "mid_stream"}"#,
+            "limits[0].enforce: a stream does not outgrow a limit of this unit",
+        ),
+        (
+            r#"{"when": {"teams": []}}"#,
+            "limits[0].when.teams: is empty, so nothing can match it; leave it out where it must not matter",
+        ),
+        (r#"{"colour": 1}"#, "limits[0].colour: is not a field of the policy document"),
+    ] {
+        assert_eq!(limit(more), expected, "{more}");
     }
 }

@@ -75,7 +75,9 @@ impl Words {
     fn of_first(&self, byte: u8) -> &[Cow<'static, str>] {
         let letter = letter(byte);
         match (self.places.get(letter), self.places.get(letter + 1)) {
-            (Some(from), Some(to)) => self.words.get(usize::from(*from)..usize::from(*to)).unwrap_or_default(),
+            (Some(from), Some(to)) => {
+                self.words.get(usize::from(*from)..usize::from(*to)).unwrap_or_default()
+            }
             _ => &[],
         }
     }

@@ -31,8 +31,11 @@ pub enum CustomFault {
     Context,
 }
 
+/// Says whether what a pattern matched is what it seems to be.
+pub type Validator = fn(&[u8]) -> bool;
+
 /// The validators that a policy can name.
-pub const VALIDATORS: &[(&str, fn(&[u8]) -> bool)] = &[
+pub const VALIDATORS: &[(&str, Validator)] = &[
     ("luhn", check::digits::luhn),
     ("mod97", check::digits::mod97),
     ("verhoeff", check::digits::verhoeff),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::automaton::Set;
-use super::context::Words;
 use super::cluster::{Cluster, Segment};
+use super::context::Words;
 use super::normal::{BARRIER, Escapes, Normal};
 use super::redactor::{End, PSEUDONYM_PHONE, Redactor};
 use super::scan::{Found, History, Pause, Scan, Unfinished};
@@ -123,10 +123,17 @@ impl Masker {
                         self.position = at + 1;
                         continue;
                     }
-                    Some(byte) => redactor.gates(*byte, || self.history.may_be_near(&redactor.words, text, at)),
+                    Some(byte) => {
+                        redactor.gates(*byte, || self.history.may_be_near(&redactor.words, text, at))
+                    }
                 };
-                let scan =
-                    Scan { redactor: &redactor, actions: session.actions(), text, history: &self.history, last };
+                let scan = Scan {
+                    redactor: &redactor,
+                    actions: session.actions(),
+                    text,
+                    history: &self.history,
+                    last,
+                };
                 found.clear();
                 match scan.find(caches, at, gates, &mut self.pause, &mut found) {
                     Err(Unfinished) => break,

@@ -217,11 +217,11 @@ impl Scan<'_> {
             return Ok(());
         };
         automaton.relieve(cache);
-        let Run { mut state, mut at, mut ends } =
-            match pause.take_if(|pause| pause.is(number, start, cache)) {
-                Some(pause) => pause.run,
-                None => Run { state: automaton.start(cache), at: start, ends: Vec::new() },
-            };
+        let Run { mut state, mut at, mut ends } = match pause.take_if(|pause| pause.is(number, start, cache))
+        {
+            Some(pause) => pause.run,
+            None => Run { state: automaton.start(cache), at: start, ends: Vec::new() },
+        };
         let most = (start + LONGEST_MATCH).saturating_sub(at);
         for byte in self.text.get(at..).unwrap_or_default().iter().take(most) {
             state = automaton.next(cache, state, *byte);

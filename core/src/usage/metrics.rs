@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::exchange::Exchange;
+use crate::limit::Alert;
 
 /// One value for one metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +21,24 @@ pub enum Kind {
     Histogram,
 }
 
-/// What a request adds that ended with this status, after this time; it has no exchange when it was refused before one
-/// was opened.
+/// A request that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    /// `None` when it was refused before one was opened.
+    pub exchange: Option<&'a Exchange>,
+    /// The limit that had no room, where that is why it was refused.
+    pub limit: Option<&'a str>,
+    /// What the client got.
+    pub status: u16,
+    pub elapsed: Duration,
+}
+
+/// What a request adds that has ended.
 ///
 /// Labels come from the policy alone, never from a client or a provider, so their number is bounded by it: Envoy can't
 /// forget a metric.
-pub fn of(exchange: Option<&Exchange>, status: u16, elapsed: Duration) -> Vec<Measure> {
+pub fn of(ended: Ended<'_>) -> Vec<Measure> {
+    let Ended { exchange, limit, status, elapsed } = ended;
     let team = exchange.and_then(|exchange| exchange.plan.callers.team_label(exchange.caller.as_deref()?));
     let labels = [
         ("provider", exchange.and_then(Exchange::provider)),
@@ -36,16 +49,16 @@ pub fn of(exchange: Option<&Exchange>, status: u16, elapsed: Duration) -> Vec<Me
         format!(";{label}={}", value.unwrap_or_default().replace(';', "_"))
     };
     let labels: String = labels.iter().map(label).collect();
-    let counter = |name: String, value| Measure { kind: Kind::Counter, name, value };
     let mut measures = vec![
         counter(format!("sluice_requests_total{labels};code={status}"), 1),
-        Measure {
-            kind: Kind::Histogram,
-            name: format!("sluice_request_duration_milliseconds{labels}"),
-            value: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-        },
+        histogram(
+            format!("sluice_request_duration_milliseconds{labels}"),
+            u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        ),
     ];
-    if let Some(usage) = exchange.and_then(Exchange::usage) {
+    measures.extend(limit.map(|limit| counter(format!("sluice_limit_refusals_total;limit={limit}"), 1)));
+    let Some(exchange) = exchange else { return measures };
+    if let Some(usage) = exchange.usage() {
         let tokens = [
             ("input", usage.input),
             ("output", usage.output),
@@ -58,5 +71,45 @@ pub fn of(exchange: Option<&Exchange>, status: u16, elapsed: Duration) -> Vec<Me
             counted.map(|(kind, tokens)| counter(format!("sluice_tokens_total{labels};type={kind}"), tokens)),
         );
     }
+    let cost = exchange.cost().filter(|cost| *cost > 0);
+    measures.extend(cost.map(|cost| counter(format!("sluice_cost_nanousd_total{labels}"), cost)));
+    if exchange.is_unpriced() {
+        measures.push(counter(format!("sluice_unknown_price_total{labels}"), 1));
+    }
+    measures.extend(
+        exchange
+            .estimate_error()
+            .map(|percent| histogram(format!("sluice_input_estimate_error_percent{labels}"), percent)),
+    );
+    of_limits(exchange, &mut measures);
     measures
+}
+
+fn of_limits(exchange: &Exchange, measures: &mut Vec<Measure>) {
+    let settled = exchange.bill().map(|bill| &bill.settled);
+    let Some(settled) = settled else { return };
+    measures.extend(
+        exchange.rerouted().map(|limit| counter(format!("sluice_limit_reroutes_total;limit={limit}"), 1)),
+    );
+    let warnings = settled.warnings.iter();
+    measures.extend(warnings.map(|limit| counter(format!("sluice_limit_warnings_total;limit={limit}"), 1)));
+    measures.extend(settled.alerts.iter().map(|Alert { limit, share }| {
+        counter(format!("sluice_limit_alerts_total;limit={limit};share={}", f64::from(*share) / 1000.0), 1)
+    }));
+    measures.extend(
+        settled
+            .overshoot
+            .iter()
+            .map(|(limit, amount)| counter(format!("sluice_limit_overshoot_total;limit={limit}"), *amount)),
+    );
+    let lost = settled.lost.iter();
+    measures.extend(lost.map(|limit| counter(format!("sluice_limit_lost_total;limit={limit}"), 1)));
+}
+
+fn counter(name: String, value: u64) -> Measure {
+    Measure { kind: Kind::Counter, name, value }
+}
+
+fn histogram(name: String, value: u64) -> Measure {
+    Measure { kind: Kind::Histogram, name, value }
 }

@@ -8,17 +8,19 @@ use serde_json::json;
 use sluice_core::exchange::{self, Attempt, Exchange, Head, Held, Reply, Step};
 use sluice_core::identity::Origin;
 use sluice_core::policy::{self, Plan};
-use test_cases::Body;
+use sluice_core::shared::LocalMemory;
+use test_cases::{Body, ChatCase};
 
 pub const NOW: u64 = 1_700_000_000;
 
-/// A policy whose model `gpt-4o` has one target: this provider's.
-pub fn plan(provider: &str, model: &str, unsupported: &str) -> Arc<Plan> {
+/// A policy with the model of a case at one provider.
+pub fn plan(case: &ChatCase, exchange: &test_cases::Exchange) -> Arc<Plan> {
+    let provider = exchange.provider;
     let endpoint = if provider == "openai" { "http://provider.test/v1" } else { "http://provider.test" };
     let document = json!({
         "version": 1,
         "providers": {provider: {"dialect": provider, "endpoint": endpoint, "credential": {"env": "KEY"}}},
-        "models": {"gpt-4o": {"targets": [{"provider": provider, "model": model}], "unsupported": unsupported}},
+        "models": {"gpt-4o": case.model(exchange)},
         "callers": {"anonymous": "allow"},
     });
     let plan = policy::load(document.to_string().as_bytes(), &|_| Some("provider-key".to_owned()));
@@ -30,7 +32,7 @@ pub fn open(plan: &Arc<Plan>, body: &[u8]) -> Result<Exchange, Reply> {
         [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
     exchange::open(plan, Head { headers: &headers, origin: Origin::default() }, Duration::from_secs(NOW))?
-        .read(Some(body.to_vec()))
+        .read(Some(body.to_vec()), &LocalMemory::default())
 }
 
 /// What the client gets of one answer.
@@ -50,19 +52,20 @@ pub fn answer(
     chunks: &[&[u8]],
 ) -> Answer {
     let content_type = if body.stream { "text/event-stream" } else { "application/json" };
+    let header = |name: &str| (name == "content-type").then(|| content_type.to_owned());
     match chunks {
         // Nothing came at all.
-        [] => answer_in(exchange, attempt, status, content_type, &[&body.bytes]),
-        chunks => answer_in(exchange, attempt, status, content_type, chunks),
+        [] => answer_in(exchange, attempt, status, &header, &[&body.bytes]),
+        chunks => answer_in(exchange, attempt, status, &header, chunks),
     }
 }
 
-/// The same, for an answer of any media type.
+/// The same, for an answer with these headers.
 pub fn answer_in(
     exchange: &mut Exchange,
     attempt: &Attempt,
     status: u16,
-    content_type: &str,
+    header: &dyn Fn(&str) -> Option<String>,
     chunks: &[&[u8]],
 ) -> Answer {
     let whole = chunks.concat();
@@ -73,7 +76,7 @@ pub fn answer_in(
         body: reply.body,
     };
     let passed = |status, body: &[u8]| Answer { status, headers: Vec::new(), body: body.to_vec() };
-    match attempt.headers(exchange, status, content_type, NOW) {
+    match attempt.headers(exchange, status, header, NOW) {
         Step::Pass(status) => passed(status, body),
         Step::Whole => match attempt.whole(exchange, status, body, NOW) {
             None => passed(status, body),

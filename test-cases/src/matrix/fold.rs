@@ -155,7 +155,9 @@ fn fold_contents(events: &[Value]) -> Value {
                     Some(last)
                         if last["text"].is_string()
                             && part["text"].is_string()
-                            && last["thought"] == part["thought"] =>
+                            && last["thought"] == part["thought"]
+                            // A signature ends what it signs.
+                            && !last["thoughtSignature"].is_string() =>
                     {
                         append(last, "text", &part["text"]);
                         if part["thoughtSignature"].is_string() {

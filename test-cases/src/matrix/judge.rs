@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Expected, Square, difference, fold};
+use super::{Expected, Square, difference, fold, merge};
 use crate::Sent;
+use crate::compare::faults_of_changes;
 
 impl Square<'_> {
-    /// A policy whose model `m` has one target: this square's provider. Its credential is in the variable `KEY`.
+    /// A policy whose model `m` has one target: this square's provider, under its name. Its credential is in the variable `KEY`.
     pub fn policy(&self) -> Value {
         let dialect = self.provider_dialect;
         let mut provider =
@@ -20,10 +21,16 @@ impl Square<'_> {
             }
             _ => {}
         }
+        if let Some(endpoint) = &self.provider.endpoint {
+            provider["endpoint"] = json!(endpoint);
+        }
+        let name = self.provider_name;
+        let mut model = json!({"targets": [{"provider": name, "model": self.provider.model}]});
+        merge(&mut model, &self.scenario.policy);
         json!({
             "version": 1,
-            "providers": {dialect: provider},
-            "models": {"m": {"targets": [{"provider": dialect, "model": self.provider.model}]}},
+            "providers": {name: provider},
+            "models": {"m": model},
             "callers": {"anonymous": "allow"},
         })
     }
@@ -42,11 +49,19 @@ impl Square<'_> {
         }
     }
 
-    /// What the provider was sent, and the value of `x-sluice-dropped`, where it is there.
-    pub fn faults_of_request(&self, sent: Sent<'_>, dropped: Option<&str>) -> Vec<String> {
-        let (path, request, expected_dropped) = match self.expected() {
+    /// What the headers of the client's answer say of changes to the request; `header` is the first value of one of them.
+    pub fn faults_of_changes<'a>(&self, header: impl Fn(&str) -> Option<&'a str>) -> Vec<String> {
+        match self.expected() {
+            Expected::Refused { .. } => Vec::new(),
+            Expected::Served { dropped, clamped, .. } => faults_of_changes(&dropped, &clamped, header),
+        }
+    }
+
+    /// What the provider was sent.
+    pub fn faults_of_request(&self, sent: Sent<'_>) -> Vec<String> {
+        let (path, request) = match self.expected() {
             Expected::Refused { contains } => return vec![format!("was not refused with `{contains}`")],
-            Expected::Served { path, request, dropped, .. } => (path, request, dropped),
+            Expected::Served { path, request, .. } => (path, request),
         };
         let mut faults = Vec::new();
         if sent.path != Some(&path) {
@@ -55,13 +70,6 @@ impl Square<'_> {
         let body: Value = serde_json::from_slice(sent.body).unwrap_or_default();
         if let (false, Some(difference)) = (self.is_native(), difference(&body, &request)) {
             faults.push(format!("request{difference}"));
-        }
-        let mut dropped: Vec<_> = dropped.iter().flat_map(|value| value.split(", ")).collect();
-        dropped.sort_unstable();
-        let mut expected: Vec<_> = expected_dropped.iter().map(String::as_str).collect();
-        expected.sort_unstable();
-        if dropped != expected {
-            faults.push(format!("dropped {dropped:?}, expected {expected:?}"));
         }
         faults
     }

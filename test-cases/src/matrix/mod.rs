@@ -23,9 +23,14 @@ pub struct Scenario {
     #[serde(skip)]
     pub name: String,
     pub about: String,
+    /// The scenario that this one is like: it has that one's answers.
+    pub like: Option<String>,
+    /// What the policy says of the model besides its target.
+    #[serde(default)]
+    pub policy: Value,
     /// By the client's dialect.
     pub clients: BTreeMap<String, Client>,
-    /// By the provider's dialect.
+    /// By the provider's dialect, or another name where there are several of one.
     pub providers: BTreeMap<String, Provider>,
     /// Where a pair differs from what its two sides say.
     #[serde(default)]
@@ -51,21 +56,36 @@ pub struct Client {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
+    /// Its dialect, where its name doesn't say it.
+    pub dialect: Option<String>,
+    /// Where it has to be, when that counts.
+    pub endpoint: Option<String>,
     /// Its own name of the model.
     pub model: String,
+    #[serde(default)]
     pub path: String,
+    #[serde(default)]
     pub request: Value,
     /// What it must hear besides when a stream is wanted, as a JSON merge patch (RFC 7396).
     #[serde(default)]
     pub stream_request: Value,
     /// Where a stream is asked for at another path.
     pub stream_path: Option<String>,
+    #[serde(default)]
     pub response: Value,
+    /// Of the response, besides its media type.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// The same as a stream: the data of each event.
     #[serde(default)]
     pub events: Vec<Value>,
     /// Of the response; 200 when absent.
     pub status: Option<u16>,
+    /// Every client is refused here by design, with a message that contains this.
+    pub refused: Option<String>,
+    /// The hosts that can't run it, each with the reason.
+    #[serde(default)]
+    pub skip: BTreeMap<String, String>,
 }
 
 /// Where a pair differs.
@@ -87,6 +107,9 @@ pub struct Exception {
     /// What `x-sluice-dropped` names.
     #[serde(default)]
     pub dropped: Vec<String>,
+    /// What `x-sluice-clamped` names.
+    #[serde(default)]
+    pub clamped: Vec<String>,
     /// The pair is refused by design, with a message that contains this.
     pub refused: Option<String>,
 }
@@ -96,6 +119,8 @@ pub struct Exception {
 pub struct Square<'s> {
     pub scenario: &'s Scenario,
     pub client_dialect: &'s str,
+    /// The provider's name.
+    pub provider_name: &'s str,
     pub provider_dialect: &'s str,
     pub client: &'s Client,
     pub provider: &'s Provider,
@@ -105,8 +130,17 @@ pub struct Square<'s> {
 /// What a square must come to.
 #[derive(Clone, Debug)]
 pub enum Expected {
-    Refused { contains: String },
-    Served { path: String, request: Value, status: u16, answer: Value, dropped: Vec<String> },
+    Refused {
+        contains: String,
+    },
+    Served {
+        path: String,
+        request: Value,
+        status: u16,
+        answer: Value,
+        dropped: Vec<String>,
+        clamped: Vec<String>,
+    },
 }
 
 /// Every scenario, by name.
@@ -118,13 +152,37 @@ pub fn scenarios() -> Vec<Scenario> {
         .collect();
     paths.sort();
     let read = |path: &std::path::PathBuf| {
-        let text = fs::read_to_string(path).expect("a scenario");
+        let own = read_value(path);
+        let whole = match own["like"].as_str().map(str::to_owned) {
+            Some(other) => alike(own, &read_value(&root.join(format!("{other}.yaml")))),
+            None => own,
+        };
         let mut scenario: Scenario =
-            serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            serde_json::from_value(whole).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         scenario.name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         scenario
     };
     paths.iter().map(read).collect()
+}
+
+fn read_value(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A scenario that is like another one: the other with what it says itself merged into it.
+fn alike(mut own: Value, other: &Value) -> Value {
+    for side in ["clients", "providers"] {
+        for (dialect, said) in own[side].as_object_mut().expect("is an object") {
+            let mut whole = other[side][dialect].clone();
+            merge(&mut whole, said);
+            *said = whole;
+        }
+    }
+    let exceptions =
+        [&other["except"], &own["except"]].map(|list| list.as_array().cloned().unwrap_or_default());
+    own["except"] = exceptions.concat().into();
+    own
 }
 
 impl Scenario {
@@ -132,7 +190,8 @@ impl Scenario {
     pub fn squares(&self) -> Vec<Square<'_>> {
         let mut squares = Vec::new();
         for (client_dialect, client) in &self.clients {
-            for (provider_dialect, provider) in &self.providers {
+            for (provider_name, provider) in &self.providers {
+                let provider_dialect = provider.dialect.as_ref().unwrap_or(provider_name);
                 // Azure speaks the Responses API itself, which other scenarios are about.
                 if (client_dialect.as_str(), provider_dialect.as_str())
                     == ("openai_responses", "azure_openai")
@@ -147,6 +206,7 @@ impl Scenario {
                     squares.push(Square {
                         scenario: self,
                         client_dialect,
+                        provider_name,
                         provider_dialect,
                         client,
                         provider,
@@ -163,7 +223,7 @@ impl Square<'_> {
     /// How to name it in a fault.
     pub fn label(&self) -> String {
         let stream = if self.stream { ", streamed" } else { "" };
-        format!("{}: {} at {}{stream}", self.scenario.name, self.client_dialect, self.provider_dialect)
+        format!("{}: {} at {}{stream}", self.scenario.name, self.client_dialect, self.provider_name)
     }
 
     /// The client's path, with its query.
@@ -188,6 +248,9 @@ impl Square<'_> {
 
     /// Whether both sides speak one dialect, so that bodies pass.
     pub fn is_native(&self) -> bool {
+        if self.provider_dialect == "vertex" && self.provider.model.starts_with("claude") {
+            return matches!(self.client_dialect, "anthropic" | "anthropic_tokens");
+        }
         matches!(
             (self.client_dialect, self.provider_dialect),
             ("openai_chat" | "openai_responses" | "openai_completions" | "openai_embeddings", "azure_openai")
@@ -232,10 +295,11 @@ impl Square<'_> {
                     list.as_ref().is_none_or(|list| list.iter().any(|other| other == dialect))
                 };
                 is_of(&exception.client, self.client_dialect)
-                    && is_of(&exception.provider, self.provider_dialect)
+                    && is_of(&exception.provider, self.provider_name)
             })
             .collect();
-        if let Some(contains) = exceptions.iter().find_map(|exception| exception.refused.clone()) {
+        let refused = exceptions.iter().find_map(|exception| exception.refused.clone());
+        if let Some(contains) = refused.or_else(|| self.provider.refused.clone()) {
             return Expected::Refused { contains };
         }
         let mut request = self.provider.request.clone();
@@ -254,6 +318,7 @@ impl Square<'_> {
             status: self.client.status.unwrap_or(200),
             answer,
             dropped: exceptions.iter().flat_map(|exception| exception.dropped.clone()).collect(),
+            clamped: exceptions.iter().flat_map(|exception| exception.clamped.clone()).collect(),
         }
     }
 }

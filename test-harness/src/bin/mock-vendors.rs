@@ -42,7 +42,8 @@ bearer (Anthropic), `x-goog-api-key: AIza…` (Gemini), and what --key names.
 Control API (JSON over HTTP):
   GET  /addresses   the line printed at the start
   GET  /records     {"records":[…]}: each request with its arrival, connection, head, body and what became of it
-  POST /reset       forgets records, scripts and paces
+  POST /hold        {"vendor":"openai","held":true}: holds back every answer until told false; of all without vendor
+  POST /reset       forgets records, scripts and paces, and holds nothing back
   GET  /script      what is queued
   POST /script      {"vendor":"openai","behaviour":{"kind":…},"times":1}, or a list of such; times 0 = from now on
   POST /pace        {"vendor":"openai","pace":{"head_ms":0,"first_ms":0,"gap_ms":0,"pieces":null}}; all without vendor

@@ -38,6 +38,13 @@ struct PaceOrder {
     pace: Pace,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HoldOrder {
+    vendor: Option<String>,
+    held: bool,
+}
+
 /// Serves the control API until the runtime ends.
 pub async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     loop {
@@ -108,6 +115,14 @@ fn answer(shared: &Shared, method: &str, path: &str, body: &[u8]) -> Result<Valu
                 shared.instance(vendor).ok_or_else(|| unknown(vendor))?;
             }
             shared.set_pace(order.vendor.as_deref(), order.pace);
+            Ok(json!({"ok": true}))
+        }
+        ("POST", "/hold") => {
+            let order: HoldOrder = serde_json::from_slice(body).map_err(|error| wrong(&error))?;
+            if let Some(vendor) = &order.vendor {
+                shared.instance(vendor).ok_or_else(|| unknown(vendor))?;
+            }
+            shared.hold(order.vendor.as_deref(), order.held);
             Ok(json!({"ok": true}))
         }
         ("POST", "/reset") => {

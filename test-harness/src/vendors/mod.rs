@@ -66,8 +66,9 @@
 //!   - `{"kind":"malformed"}`: JSON that is none
 //! - `GET /script`: what is queued, by instance.
 //! - `POST /pace` `{"vendor":"openai","pace":{"first_ms":100,"gap_ms":10,"pieces":5}}`: the pace without scripts; for all without `vendor`.
+//! - `POST /hold` `{"vendor":"openai","held":true}`: holds back every answer, until told `false`; of all without `vendor`.
 //! - `GET /records`: `{"records":[…]}`, each a [`Record`].
-//! - `POST /reset`: forgets records, scripts and paces.
+//! - `POST /reset`: forgets records, scripts and paces, and holds nothing back.
 
 // `value["name"]` on JSON gives null where nothing is, it doesn't panic; assignments are to objects made just before.
 #![allow(clippy::indexing_slicing)]
@@ -87,7 +88,7 @@ pub mod shape;
 mod wire;
 
 pub use answer::REASONING;
-pub use record::{Body, Record};
+pub use record::{Body, Record, Used};
 pub use script::{Behaviour, Chunk, Content, Cut, Ending, Pace, Script, ScriptedCall};
 
 use record::Store;
@@ -100,6 +101,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// A vendor whose wire format is spoken here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,6 +214,7 @@ impl Vendors {
                     vendor,
                     queue: Mutex::default(),
                     pace: Mutex::default(),
+                    held: watch::Sender::default(),
                     store: Arc::clone(&store),
                     connections: Arc::clone(&connections),
                     keys: keys.collect(),
@@ -266,6 +269,11 @@ impl Vendors {
         self.shared.set_pace(instance, pace);
     }
 
+    /// Has an instance (or all) take requests and hold back every answer, or answer those that it holds and all others.
+    pub fn hold(&self, instance: Option<&str>, held: bool) {
+        self.shared.hold(instance, held);
+    }
+
     /// All records, in order of arrival.
     pub fn records(&self) -> Vec<Record> {
         self.shared.store.all()
@@ -307,7 +315,7 @@ impl Vendors {
         }
     }
 
-    /// Forgets records, scripts and paces.
+    /// Forgets records, scripts and paces, and holds nothing back.
     pub fn reset(&self) {
         self.shared.reset();
     }
@@ -337,11 +345,18 @@ impl Shared {
         }
     }
 
+    fn hold(&self, name: Option<&str>, held: bool) {
+        for instance in self.instances.iter().filter(|one| name.is_none_or(|name| one.name == name)) {
+            instance.held.send_replace(held);
+        }
+    }
+
     fn reset(&self) {
         self.store.clear();
         for instance in &self.instances {
             lock(&instance.queue).clear();
             *lock(&instance.pace) = Pace::default();
+            instance.held.send_replace(false);
         }
     }
 }

@@ -100,10 +100,27 @@ pub struct Reply {
     pub events: usize,
     /// The bytes of body sent.
     pub bytes: usize,
+    /// What the whole answer tells that it has used; what breaks off may not come to tell it.
+    pub usage: Option<Used>,
     /// When its head was sent, in milliseconds since the start.
     pub head_ms: Option<f64>,
     /// When it ended, the way that the behaviour wanted.
     pub ended_ms: Option<f64>,
+}
+
+/// Tokens of one exchange, each count with its own details in it.
+#[derive(Clone, Copy, Debug, Default, Serialize, PartialEq, Eq)]
+pub struct Used {
+    /// Of the request.
+    pub input: u64,
+    /// Of these, read from the cache.
+    pub cached: u64,
+    /// Of these, written to it.
+    pub written: u64,
+    /// Of the answer.
+    pub output: u64,
+    /// Of these, for thinking.
+    pub reasoning: u64,
 }
 
 /// A client that left early.
@@ -258,6 +275,11 @@ impl Tracked {
     pub fn fault(&self, status: u16, message: &str) {
         let fault = ReportedFault { status, message: message.to_owned() };
         self.store.update(self.index, |record| record.fault = Some(fault));
+    }
+
+    /// Notes what the answer tells that it has used.
+    pub fn usage(&self, used: Used) {
+        self.store.update(self.index, |record| record.answer.usage = Some(used));
     }
 
     /// Notes that the response's head is on its way.

@@ -2,7 +2,7 @@
 
 use super::answer::{Ask, compose};
 use super::dialect::{Dialect, Payload, Received, Refusal, Verdict};
-use super::record::{Head, Store, Tls, Tracked};
+use super::record::{Head, Store, Tls, Tracked, Used};
 use super::reply::{Paced, Plan};
 use super::script::{Behaviour, Chunk, Content, Pace, Queue};
 use super::wire::Wire;
@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 /// One instance of a vendor.
@@ -34,6 +35,8 @@ pub struct Instance {
     pub queue: Mutex<Queue>,
     /// Its pace when no script says otherwise.
     pub pace: Mutex<Pace>,
+    /// Whether it holds every answer back.
+    pub held: watch::Sender<bool>,
     /// The record that all share.
     pub store: Arc<Store>,
     /// The number of the next connection, which all share.
@@ -146,6 +149,8 @@ async fn respond(
     if wait > 0 {
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
+    // The sender lives as long as the instance.
+    let _ = instance.held.subscribe().wait_for(|held| !held).await;
     let mut response = Response::builder().status(plan.status);
     for (name, value) in &plan.headers {
         response = response.header(name, value);
@@ -198,7 +203,7 @@ fn plan(
     };
     let pace = if let Behaviour::Slow(pace) = behaviour { *pace } else { pace };
     let content = if let Behaviour::Content(content) = behaviour { Some(content) } else { None };
-    let mut plan = well(dialect, &ask, content, pace, record.index);
+    let mut plan = well(dialect, &ask, content, pace, record);
     match behaviour {
         Behaviour::StreamError { after_events, status, as_data } => {
             let refusal = dialect.error(*status, None);
@@ -225,8 +230,16 @@ fn plan(
 }
 
 /// The good answer.
-fn well(dialect: &dyn Dialect, ask: &Ask, content: Option<&Content>, pace: Pace, index: u64) -> Plan {
+fn well(dialect: &dyn Dialect, ask: &Ask, content: Option<&Content>, pace: Pace, record: &Tracked) -> Plan {
+    let index = record.index;
     let answer = compose(dialect.name(), ask, content);
+    record.usage(Used {
+        input: answer.input_tokens,
+        cached: answer.cached_tokens,
+        written: answer.written_tokens,
+        output: answer.visible_tokens() + answer.reasoning_tokens(),
+        reasoning: answer.reasoning_tokens(),
+    });
     if !ask.stream {
         let body = dialect.answer(ask, &answer, index).to_string();
         return Plan::whole(200, json_headers(dialect, index), body);

@@ -10,22 +10,22 @@ use crate::support::{CHAT, NOW, module, vendor};
 
 /// A VM for each provider, model and policy: it serves one case after the other.
 #[derive(Default)]
-struct Gateways(HashMap<(String, String, String), Gateway>);
+struct Gateways(HashMap<(&'static str, String), Gateway>);
 
 impl Gateways {
-    fn of(&mut self, provider: &str, model: &str, unsupported: &str) -> Gateway {
-        let key = (provider.to_owned(), model.to_owned(), unsupported.to_owned());
-        self.0.entry(key).or_insert_with(|| start(provider, model, unsupported)).clone()
+    fn of(&mut self, case: &ChatCase, exchange: &Exchange) -> Gateway {
+        let (provider, model) = (exchange.provider, case.model(exchange));
+        self.0.entry((provider, model.to_string())).or_insert_with(|| start(provider, &model)).clone()
     }
 }
 
-/// A gateway whose model `gpt-4o` has one target: this provider's.
-fn start(provider: &str, model: &str, unsupported: &str) -> Gateway {
+/// A gateway with this model `gpt-4o`, at this provider.
+fn start(provider: &str, model: &serde_json::Value) -> Gateway {
     let endpoint = if provider == "openai" { "http://provider.test/v1" } else { "http://provider.test" };
     let policy = json!({
         "version": 1,
         "providers": {provider: {"dialect": provider, "endpoint": endpoint, "credential": {"env": "KEY"}}},
-        "models": {"gpt-4o": {"targets": [{"provider": provider, "model": model}], "unsupported": unsupported}},
+        "models": {"gpt-4o": model},
         "callers": {"anonymous": "allow"},
     });
     module().gateway().env("KEY", "provider-key").now(NOW).policy(policy.to_string()).start().unwrap()
@@ -41,7 +41,7 @@ struct Player<'a> {
 
 impl<'a> Player<'a> {
     fn new(gateways: &mut Gateways, cases: &[ChatCase], case: &'a ChatCase, exchange: &'a Exchange) -> Self {
-        let gateway = gateways.of(exchange.provider, &exchange.model, &case.unsupported);
+        let gateway = gateways.of(case, exchange);
         let request: serde_json::Value = serde_json::from_slice(&case.request).unwrap();
         let default = if request["stream"] == true { "stream-text" } else { "text" };
         let default = cases.iter().find(|case| case.name == default).unwrap();
@@ -124,7 +124,7 @@ fn judge(player: &Player<'_>, answer: &Answer) -> Vec<String> {
     {
         faults.push(format!("the provider was sent {name}"));
     }
-    faults.extend(exchange.faults_of_dropped(answer.header("x-sluice-dropped")));
+    faults.extend(exchange.faults_of_changes(|name| answer.header(name)));
     if answer.header("x-sluice-provider") != Some(exchange.provider) {
         faults.push(format!("answered by {:?}", answer.header("x-sluice-provider")));
     }
@@ -149,7 +149,7 @@ fn every_chat_case() {
     });
     assert!(ran >= 441, "only {ran} exchanges were found");
     assert_none(&faults, ran);
-    for ((provider, model, _), gateway) in gateways.0 {
+    for ((provider, model), gateway) in gateways.0 {
         assert_eq!(gateway.open_streams(), 0, "{provider} {model}");
         assert_eq!(gateway.log(), [], "{provider} {model}: nothing in a case is for the log");
     }
@@ -157,7 +157,8 @@ fn every_chat_case() {
 
 #[test]
 fn every_invalid_case_and_the_next_request_is_served_as_ever() {
-    let gateway = start("openai", "gpt-4o-2024-11-20", "refuse");
+    let model = json!({"targets": [{"provider": "openai", "model": "gpt-4o-2024-11-20"}]});
+    let gateway = start("openai", &model);
     let mut faults = Vec::new();
     let cases = test_cases::invalid();
     for case in &cases {

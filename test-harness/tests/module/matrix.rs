@@ -15,11 +15,13 @@ fn start(square: &Square<'_>) -> Gateway {
 
 fn play(gateway: &Gateway, square: &Square<'_>, chunks: &[&[u8]]) -> Answer {
     let vendor = Vendor::stream(square.status(), square.content_type(), Vec::<Vec<u8>>::new());
+    let headers = &square.provider.headers;
+    let vendor = headers.iter().fold(vendor, |vendor, (name, value)| vendor.header(name, value));
     let vendor =
         chunks.iter().filter(|chunk| !chunk.is_empty()).fold(vendor, |vendor, chunk| vendor.chunk(*chunk));
     let request = gateway.post(&square.client_path()).json(square.client_body());
     request
-        .target(square.provider_dialect, 1, vendor)
+        .target(square.provider_name, 1, vendor)
         .send()
         .unwrap_or_else(|error| panic!("{}: {error}", square.label()))
 }
@@ -31,7 +33,7 @@ fn every_square() {
     let mut faults = Vec::new();
     let (mut ran, mut cuts) = (0, 0);
     for square in scenarios.iter().flat_map(|scenario| scenario.squares()) {
-        let key = (square.scenario.name.as_str(), square.provider_dialect);
+        let key = (square.scenario.name.as_str(), square.provider_name);
         let gateway = gateways.entry(key).or_insert_with(|| start(&square));
         let response = square.response().bytes;
         let answer = play(gateway, &square, &[&response]);
@@ -39,7 +41,8 @@ fn every_square() {
             None => square.faults_of_refusal(answer.status(), &answer.body()),
             Some(sent) => {
                 let sent = Sent { path: sent.path(), body: sent.body() };
-                let mut found = square.faults_of_request(sent, answer.header("x-sluice-dropped"));
+                let mut found = square.faults_of_request(sent);
+                found.extend(square.faults_of_changes(|name| answer.header(name)));
                 found.extend(square.faults_of_answer(answer.status(), &answer.body()));
                 found
             }
@@ -47,7 +50,7 @@ fn every_square() {
         if !answer.is_complete() || answer.was_reset() {
             found.push("the answer does not come to its end".to_owned());
         }
-        if square.stream && found.is_empty() {
+        if square.stream && square.scenario.like.is_none() && found.is_empty() {
             for cut in 1..response.len() {
                 let (first, second) = response.split_at(cut);
                 let again = play(gateway, &square, &[first, second]);

@@ -1,12 +1,12 @@
 //! Reads a whole answer, and what an answer and the events of a stream have in common.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::conversation::{Answer, Choice, Finish, Maker, Part, Place, Reasoning, Signature, ToolCall};
 use crate::failure::Failure;
 use crate::json::{self, Raw, Text};
 use crate::task::TokenCount;
-use crate::usage::Usage;
+use crate::usage::{ServiceTier, Usage};
 
 use super::failure::{ErrorObject, malformed};
 
@@ -76,6 +76,23 @@ pub(super) struct Counts {
     cache_creation: Option<CacheCreation>,
     output_tokens: Option<u64>,
     output_tokens_details: Option<OutputDetails>,
+    server_tool_use: Option<ServerTools>,
+    #[serde(default, deserialize_with = "tier")]
+    service_tier: Option<ServiceTier>,
+    /// `fast` where the model was made faster, for a price of its own.
+    #[serde(default, deserialize_with = "tier")]
+    speed: Option<ServiceTier>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct ServerTools {
+    web_search_requests: Option<u64>,
+}
+
+/// A word for how a request was served; whatever else stands there is no reason to refuse an answer.
+fn tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ServiceTier>, D::Error> {
+    let raw = Option::<Raw<'de>>::deserialize(deserializer)?;
+    Ok(raw.and_then(|raw| raw.read::<Text<'_>>().ok()).map(|word| ServiceTier::read(&word)))
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -101,6 +118,9 @@ impl Counts {
             cache_creation: self.cache_creation.or(older.cache_creation),
             output_tokens: self.output_tokens.or(older.output_tokens),
             output_tokens_details: self.output_tokens_details.or(older.output_tokens_details),
+            server_tool_use: self.server_tool_use.or(older.server_tool_use),
+            service_tier: self.service_tier.or(older.service_tier),
+            speed: self.speed.or(older.speed),
         }
     }
 
@@ -119,6 +139,12 @@ impl Counts {
                 .min(cache_write),
             output: self.output_tokens.unwrap_or(0),
             reasoning: self.output_tokens_details.and_then(|details| details.thinking_tokens).unwrap_or(0),
+            searches: self.server_tool_use.and_then(|tools| tools.web_search_requests).unwrap_or(0),
+            tier: self
+                .speed
+                .filter(|speed| *speed == ServiceTier::Fast)
+                .or(self.service_tier)
+                .unwrap_or_default(),
             ..Usage::default()
         }
     }
@@ -309,6 +335,32 @@ mod tests {
                 ..Usage::default()
             })
         );
+    }
+
+    #[test]
+    fn how_it_was_served_is_told() {
+        for (more, tier, searches) in [
+            ("", ServiceTier::Standard, 0),
+            (r#","service_tier":"standard","speed":"standard""#, ServiceTier::Standard, 0),
+            (r#","service_tier":"batch""#, ServiceTier::Batch, 0),
+            (r#","service_tier":"priority","server_tool_use":null"#, ServiceTier::Priority, 0),
+            (
+                r#","service_tier":"standard","speed":"fast","server_tool_use":{"web_search_requests":3}"#,
+                ServiceTier::Fast,
+                3,
+            ),
+            (r#","service_tier":{"x":1},"speed":null,"server_tool_use":{}"#, ServiceTier::Standard, 0),
+        ] {
+            let body = format!(
+                r#"{{"content":[],"stop_reason":"end_turn","usage":{{"input_tokens":5,"output_tokens":7{more}}}}}"#
+            );
+            let usage = decode_answer(body.as_bytes()).expect("reads").usage.expect("is there");
+            assert_eq!((usage.tier, usage.searches), (tier, searches), "{more}");
+        }
+        // A stream says it at its beginning only.
+        let first: Counts = serde_json::from_str(r#"{"input_tokens":1,"service_tier":"priority"}"#).unwrap();
+        let last: Counts = serde_json::from_str(r#"{"output_tokens":2}"#).unwrap();
+        assert_eq!(last.after(first).to_usage().tier, ServiceTier::Priority);
     }
 
     #[test]

@@ -35,14 +35,27 @@ const PATH: &str = "/v1/messages";
 const COUNT_PATH: &str = "/v1/messages/count_tokens";
 
 /// Says which version of the API a request is written for. The newest one is the rule.
-const HEADERS: [(&str, &str); 1] = [("anthropic-version", "2026-10-21")];
+const HEADERS: [(&str, &str); 1] = [("anthropic-version", NEWEST_VERSION)];
+
+const NEWEST_VERSION: &str = "2026-10-21";
 
 /// The newest version has no sampling parameters: what carries one is written for the version before it. Nothing
 /// else that is written or read here differs between the two.
-const SAMPLING_HEADERS: [(&str, &str); 1] = [("anthropic-version", "2023-06-01")];
+const SAMPLING_HEADERS: [(&str, &str); 1] = [("anthropic-version", OLD_VERSION)];
 
-/// The version in the bodies of Google Cloud, where no header tells it.
-const VERTEX_VERSION: &str = "vertex-2023-10-16";
+const OLD_VERSION: &str = "2023-06-01";
+
+/// Google Cloud's name of the version before the newest one. There the body tells it, not a header.
+const OLD_VERTEX_VERSION: &str = "vertex-2023-10-16";
+
+/// The version in a body for Google Cloud, by that which a client of Anthropic's own API has named. One that names none is an
+/// old one.
+pub(super) fn vertex_version(named: Option<&str>) -> &str {
+    match named {
+        None | Some(OLD_VERSION) => OLD_VERTEX_VERSION,
+        Some(newer) => newer,
+    }
+}
 
 /// Writes a request.
 pub(super) fn encode_task(

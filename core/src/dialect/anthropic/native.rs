@@ -7,15 +7,15 @@ use crate::conversation::{Maker, Part, Reasoning, Request, Signature};
 use crate::json::{self, Raw, Text, TextOr, object};
 use crate::task::Task;
 
-use super::VERTEX_VERSION;
-
 /// Where a platform has the model's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::dialect) enum ModelAt<'a> {
     /// In the body, where it is this one.
     Body(&'a str),
-    /// In the path; the body has the version of the API in its place (Google Cloud).
-    Path,
+    /// In the path; the body has this version of the API in its place (Google Cloud).
+    Path { version: &'a str },
+    /// In the body, where it is this one, beside this version of the API (Google Cloud's counts).
+    Both { model: &'a str, version: &'a str },
 }
 
 object! {
@@ -50,7 +50,7 @@ object! {
 pub(in crate::dialect) fn edit_body(body: &[u8], task: &Task<'_>, model: ModelAt<'_>) -> Option<Vec<u8>> {
     let renames = match model {
         ModelAt::Body(name) => task.model() != name,
-        ModelAt::Path => true,
+        ModelAt::Path { .. } | ModelAt::Both { .. } => true,
     };
     let cleans = task.conversation().is_some_and(has_foreign_thinking);
     if !renames && !cleans {
@@ -62,13 +62,20 @@ pub(in crate::dialect) fn edit_body(body: &[u8], task: &Task<'_>, model: ModelAt
         let value = range(body, places.model?.get())?;
         match (model, places.version) {
             (ModelAt::Body(name), _) => edits.push((value, Cow::Owned(serde_json::to_string(name).ok()?))),
-            (ModelAt::Path, None) => {
-                let version = format!("\"anthropic_version\":\"{VERTEX_VERSION}\"");
-                edits.push((key_start(body, value.start)?..value.end, Cow::Owned(version)));
+            (ModelAt::Path { version }, None) => {
+                edits.push((key_start(body, value.start)?..value.end, Cow::Owned(version_field(version)?)));
             }
-            (ModelAt::Path, Some(version)) => {
+            (ModelAt::Path { version }, Some(given)) => {
                 edits.push((with_comma(body, key_start(body, value.start)?..value.end), Cow::Borrowed("")));
-                edits.push((range(body, version.get())?, Cow::Owned(format!("\"{VERTEX_VERSION}\""))));
+                edits.push((range(body, given.get())?, Cow::Owned(serde_json::to_string(version).ok()?)));
+            }
+            (ModelAt::Both { model, version }, None) => {
+                let model = serde_json::to_string(model).ok()?;
+                edits.push((value, Cow::Owned(format!("{model},{}", version_field(version)?))));
+            }
+            (ModelAt::Both { model, version }, Some(given)) => {
+                edits.push((value, Cow::Owned(serde_json::to_string(model).ok()?)));
+                edits.push((range(body, given.get())?, Cow::Owned(serde_json::to_string(version).ok()?)));
             }
         }
     }
@@ -95,6 +102,10 @@ pub(in crate::dialect) fn edit_body(body: &[u8], task: &Task<'_>, model: ModelAt
         }
     }
     splice(body, edits)
+}
+
+fn version_field(version: &str) -> Option<String> {
+    Some(format!("\"anthropic_version\":{}", serde_json::to_string(version).ok()?))
 }
 
 fn has_foreign_thinking(request: &Request<'_>) -> bool {
@@ -233,7 +244,20 @@ mod tests {
                 format!("{{{version},{rest}  }}"),
             ),
         ] {
-            assert_eq!(edited(&body, ModelAt::Path), Some(expected));
+            assert_eq!(edited(&body, ModelAt::Path { version: "vertex-2023-10-16" }), Some(expected));
+        }
+        let counted = ModelAt::Both { model: "b", version: "2026-10-21" };
+        for (body, expected) in [
+            (
+                format!(r#"{{"model" : "a", {rest}}}"#),
+                format!(r#"{{"model" : "b","anthropic_version":"2026-10-21", {rest}}}"#),
+            ),
+            (
+                format!(r#"{{"anthropic_version":"x","model":"a",{rest}}}"#),
+                format!(r#"{{"anthropic_version":"2026-10-21","model":"b",{rest}}}"#),
+            ),
+        ] {
+            assert_eq!(edited(&body, counted), Some(expected));
         }
     }
 

@@ -6,6 +6,7 @@ use crate::conversation::{
     self, Effort, Field, Format, JsonSchema, Maker, Part, Reasoning, Request, Role, Signature, Tool,
     ToolChoice,
 };
+use crate::dialect::ranges::{ANTHROPIC, Range};
 use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::Raw;
@@ -30,6 +31,8 @@ pub(in crate::dialect) enum Form {
     Count,
     /// An answer, from Google Cloud: the model is named by the path, the version by the body.
     Vertex,
+    /// The number of its tokens, from Google Cloud: model and version are named by the body.
+    VertexCount,
 }
 
 #[derive(Serialize)]
@@ -230,7 +233,7 @@ fn write_body<'r>(
     let tool_choice = write_tool_choice(request, family, lacks);
     let (thinking, effort) = write_thinking(request, family, max_tokens, lacks);
     let body = Body {
-        anthropic_version: (form == Form::Vertex).then_some(super::VERTEX_VERSION),
+        anthropic_version: (form == Form::VertexCount).then_some(super::NEWEST_VERSION),
         model: (form != Form::Vertex).then_some(wanted.model),
         max_tokens: None,
         system,
@@ -247,12 +250,12 @@ fn write_body<'r>(
         service_tier: None,
         stream: false,
     };
-    if form == Form::Count {
+    if matches!(form, Form::Count | Form::VertexCount) {
         return Ok(body);
     }
     note_what_no_model_has(request, lacks);
     let sampling = write_sampling(request, family, thinking.as_ref(), lacks);
-    Ok(Body {
+    let body = Body {
         max_tokens: Some(max_tokens),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
@@ -262,7 +265,12 @@ fn write_body<'r>(
         service_tier: write_service_tier(request, lacks),
         stream: request.stream,
         ..body
-    })
+    };
+    let version = match body.samples() {
+        false => super::NEWEST_VERSION,
+        true => super::OLD_VERTEX_VERSION,
+    };
+    Ok(Body { anthropic_version: (form == Form::Vertex).then_some(version), ..body })
 }
 
 fn max_tokens(request: &Request<'_>, wanted: Wanted<'_>) -> u64 {
@@ -497,18 +505,19 @@ pub(in crate::dialect) fn write_sampling(
 ) -> Sampling {
     let thinks = matches!(thinking, Some(Thinking::Enabled { .. } | Thinking::Adaptive { .. }));
     let samples = family.samples && !thinks;
-    let mut take = |value: Option<f64>, is_possible: bool, name| {
-        // 1 is what happens without it.
-        let asked = value.filter(|value| *value != 1.0)?;
+    // 1 is what happens without it.
+    let asks = |value: &f64| *value != 1.0;
+    let mut take = |value: Option<f64>, is_possible: bool, range: Range, name| {
+        let asked = value.filter(asks)?;
         if !is_possible {
             lacks.parameter(name);
+            return None;
         }
-        is_possible.then_some(asked)
+        range.fit(Some(asked), name, lacks).filter(asks)
     };
-    let is_in_range = request.temperature.is_none_or(|value| (0.0..=1.0).contains(&value));
-    let temperature = take(request.temperature, samples && is_in_range, Field::Temperature);
+    let temperature = take(request.temperature, samples, ANTHROPIC.temperature, Field::Temperature);
     // Anthropic takes one of the two.
-    let top_p = take(request.top_p, samples && temperature.is_none(), Field::TopP);
+    let top_p = take(request.top_p, samples && temperature.is_none(), ANTHROPIC.top_p, Field::TopP);
     if request.top_k.is_some() && !samples {
         lacks.parameter(Field::TopK);
     }

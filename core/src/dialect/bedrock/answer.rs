@@ -149,19 +149,13 @@ impl<'a> ToolUse<'a> {
     }
 }
 
-/// What is signed or hidden at Bedrock. Claude's signatures are the same on every platform; what other makers' models
-/// hide there can be read there only, as if it were Claude's.
-pub(super) fn signature(value: Text<'_>) -> Signature<'_> {
-    Signature { maker: Maker::Anthropic, value }
-}
-
-/// Reads a whole answer.
-pub(super) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
+/// Reads a whole answer. `maker`: whose signatures its model gives.
+pub(super) fn decode_answer(body: &[u8], maker: Maker) -> Result<Answer<'_>, Failure> {
     let answer: Converse<'_> = json::read(body).map_err(|_| malformed())?;
     let message = answer.output.and_then(|output| output.message).ok_or_else(malformed)?;
     let mut parts = Vec::new();
     for block in message.content.unwrap_or_default() {
-        read_block(block, &mut parts)?;
+        read_block(block, maker, &mut parts)?;
     }
     let stop_reason = answer.stop_reason.as_deref();
     let finish = finish(stop_reason)?;
@@ -186,7 +180,7 @@ pub(super) fn decode_count(body: &[u8]) -> Result<TokenCount, Failure> {
 }
 
 /// The parts that a block is; none for kinds that the conversation has no word for: what the vendor's own tools do.
-fn read_block<'a>(block: Block<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), Failure> {
+fn read_block<'a>(block: Block<'a>, maker: Maker, parts: &mut Vec<Part<'a>>) -> Result<(), Failure> {
     let is_there = |text: &Text<'_>| !text.is_empty();
     parts.extend(block.text.filter(is_there).map(Part::Text));
     if let Some(cited) = block.cited {
@@ -196,6 +190,7 @@ fn read_block<'a>(block: Block<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), Fai
     if let Some(reasoning) = block.reasoning {
         let shown = reasoning.shown.map(|shown| (shown.text.unwrap_or_default(), shown.signature));
         let (text, signed) = shown.unwrap_or_default();
+        let signature = |value| Signature { maker, value };
         let reasoning = Reasoning {
             text,
             signature: signed.filter(is_there).map(signature),

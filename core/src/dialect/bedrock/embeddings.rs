@@ -76,6 +76,31 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Embeddings<'a> {
     }
 }
 
+/// The form in which a family of models is asked for embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Titan,
+    Cohere,
+}
+
+impl Form {
+    /// That of a model, by its id.
+    fn of(id: &str) -> Option<Self> {
+        let model = without_area(name(id));
+        let is_titan =
+            model.starts_with("amazon.titan-embed-text-") || model.starts_with("amazon.titan-embed-g1-text");
+        match is_titan {
+            true => Some(Self::Titan),
+            false => model.starts_with("cohere.embed-").then_some(Self::Cohere),
+        }
+    }
+}
+
+/// Whether there is a form in which this model is asked for embeddings.
+pub(crate) fn embeds(id: &str) -> bool {
+    Form::of(id).is_some()
+}
+
 /// Writes a request. What the model has nothing for is left out and noted in `lacks`.
 pub(super) fn encode(
     request: &Request<'_>,
@@ -98,7 +123,10 @@ pub(super) fn encode(
         }
     }
     let model = without_area(name(wanted.model));
-    if model.starts_with("amazon.titan-embed-text-") || model.starts_with("amazon.titan-embed-g1-text") {
+    let Some(form) = Form::of(wanted.model) else {
+        return Err(no_such_work("embeddings", wanted, lacks));
+    };
+    if form == Form::Titan {
         let is_first = !model.starts_with("amazon.titan-embed-text-v2");
         if request.dimensions.is_some() && is_first {
             lacks.parameter(Field::Dimensions);
@@ -117,23 +145,20 @@ pub(super) fn encode(
         let dimensions = request.dimensions.filter(|_| !is_first);
         return encoded(wanted.model, "invoke", &Titan { input_text, dimensions });
     }
-    if model.starts_with("cohere.embed-") {
-        if texts.len() > MAX_TEXTS {
-            return Err(lacks.invalid_value(Field::Input, "may have at most 96 texts for this model"));
-        }
-        let is_third = model.contains("-v3");
-        if request.dimensions.is_some() && is_third {
-            lacks.parameter(Field::Dimensions);
-        }
-        let body = Cohere {
-            texts,
-            input_type: request.purpose.as_deref().unwrap_or(DEFAULT_PURPOSE),
-            embedding_types: ["float"],
-            output_dimension: request.dimensions.filter(|_| !is_third),
-        };
-        return encoded(wanted.model, "invoke", &body);
+    if texts.len() > MAX_TEXTS {
+        return Err(lacks.invalid_value(Field::Input, "may have at most 96 texts for this model"));
     }
-    Err(no_such_work("embeddings", wanted, lacks))
+    let is_third = model.contains("-v3");
+    if request.dimensions.is_some() && is_third {
+        lacks.parameter(Field::Dimensions);
+    }
+    let body = Cohere {
+        texts,
+        input_type: request.purpose.as_deref().unwrap_or(DEFAULT_PURPOSE),
+        embedding_types: ["float"],
+        output_dimension: request.dimensions.filter(|_| !is_third),
+    };
+    encoded(wanted.model, "invoke", &body)
 }
 
 /// Reads a whole answer.

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::conversation::{
-    CacheMark, Field, Maker, Message, Part, Reasoning, Request, Role, ToolCall, ToolResult,
-};
+use crate::conversation::{CacheMark, Field, Message, Part, Reasoning, Request, Role, ToolCall, ToolResult};
 use crate::dialect::Lacks;
 use crate::failure::Failure;
 use crate::json::{self, Raw};
@@ -247,9 +245,10 @@ impl<'r> Writer<'r, '_> {
         if !self.model.takes_thinking_back() {
             return;
         }
-        let hidden = reasoning.hidden.as_ref().and_then(|hidden| hidden.of(Maker::Anthropic));
+        let own = self.model.signs_as();
+        let hidden = reasoning.hidden.as_ref().and_then(|hidden| hidden.of(own));
         content.others.extend(hidden.map(|hidden| Block::ReasoningContent(Thought::RedactedContent(hidden))));
-        let signature = reasoning.signature.as_ref().and_then(|signature| signature.of(Maker::Anthropic));
+        let signature = reasoning.signature.as_ref().and_then(|signature| signature.of(own));
         content.others.extend(signature.map(|signature| {
             Block::ReasoningContent(Thought::ReasoningText { text: &reasoning.text, signature })
         }));
@@ -305,7 +304,11 @@ impl<'r> Writer<'r, '_> {
                 }
             }
         }
-        let status = (result.failed && self.model.knows_failed_results()).then_some("error");
+        let is_told = self.model.knows_failed_results();
+        if result.failed && !is_told {
+            self.lacks.omission(Field::ResultFailed(result.at));
+        }
+        let status = (result.failed && is_told).then_some("error");
         content.results.push(Block::ToolResult(Outcome { tool_use_id: id, content: said, status }));
         // There are no marks within a result.
         if let Some(mark) = mark {

@@ -18,7 +18,9 @@ mod stream;
 mod tests;
 mod tools;
 
+pub(crate) use embeddings::embeds;
 pub(crate) use failure::decode_failure;
+pub(crate) use rerank::ranks;
 pub use stream::StreamReader;
 
 use serde::Serialize;
@@ -27,6 +29,7 @@ use super::{Encoded, Lacks, Wanted};
 use crate::conversation::Field;
 use crate::failure::Failure;
 use crate::task::{Outcome, Task, TaskKind};
+use crate::usage::Usage;
 
 /// Writes a request.
 pub(crate) fn encode_task(
@@ -45,14 +48,30 @@ pub(crate) fn encode_task(
 /// Reads a whole answer.
 pub(crate) fn decode_outcome<'a>(
     kind: TaskKind,
-    _model: &str,
+    model: &str,
     body: &'a [u8],
 ) -> Result<Outcome<'a>, Failure> {
     match kind {
-        TaskKind::Conversation => answer::decode_answer(body).map(Outcome::Conversation),
+        TaskKind::Conversation => {
+            answer::decode_answer(body, model::Model::of(model).signs_as()).map(Outcome::Conversation)
+        }
         TaskKind::CountTokens => answer::decode_count(body).map(Outcome::CountTokens),
         TaskKind::Embeddings => embeddings::decode(body).map(Outcome::Embeddings),
         TaskKind::Rerank => rerank::decode(body).map(Outcome::Rerank),
+    }
+}
+
+/// What the headers of a response tell of its usage. InvokeModel counts in headers, for every model; what Converse answers has the
+/// usage in its body.
+pub(crate) fn header_usage(kind: TaskKind, header: &dyn Fn(&str) -> Option<String>) -> Option<Usage> {
+    let count = |name: &str| header(name)?.trim().parse().ok();
+    match kind {
+        TaskKind::Conversation | TaskKind::CountTokens => None,
+        TaskKind::Embeddings | TaskKind::Rerank => Some(Usage {
+            input: count("x-amzn-bedrock-input-token-count")?,
+            output: count("x-amzn-bedrock-output-token-count").unwrap_or(0),
+            ..Usage::default()
+        }),
     }
 }
 

@@ -5,6 +5,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::conversation::Maker;
 use crate::dialect::anthropic::Family;
 
 /// A family of models.
@@ -59,6 +60,15 @@ impl Model {
     /// Whether it takes its own thinking back.
     pub fn takes_thinking_back(self) -> bool {
         matches!(self, Self::Claude(_) | Self::OpenAi { .. } | Self::Opaque)
+    }
+
+    /// Whose signatures it gives, and knows again. Claude's are the same on every platform; what the models of other makers
+    /// hide at Bedrock, and those of which nobody knows whose they are, is for Bedrock.
+    pub fn signs_as(self) -> Maker {
+        match self {
+            Self::Claude(_) => Maker::Anthropic,
+            Self::Nova { .. } | Self::OpenAi { .. } | Self::Other | Self::Opaque => Maker::Bedrock,
+        }
     }
 
     /// Whether it can be told that a tool has failed.

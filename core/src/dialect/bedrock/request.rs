@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::conversation::{Effort, Field, Format, JsonSchema, Request, Thinking as Wish};
 use crate::dialect::anthropic::{self, Mode, Thinking};
+use crate::dialect::ranges::BEDROCK;
 use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 
@@ -202,7 +203,7 @@ pub(super) fn encode_request(
     note_what_no_model_has(request, lacks);
     let mut inference_config = InferenceConfig {
         max_tokens: max_tokens(request, wanted, model, &thinking),
-        stop_sequences: request.stop.iter().map(|stop| &**stop).filter(|stop| !stop.is_empty()).collect(),
+        stop_sequences: write_stops(request, lacks),
         ..InferenceConfig::default()
     };
     write_sampling(request, model, &mut said.additional_model_request_fields, &mut inference_config, lacks);
@@ -354,6 +355,12 @@ fn word(effort: Effort) -> &'static str {
     }
 }
 
+fn write_stops<'r>(request: &'r Request<'_>, lacks: &mut Lacks) -> Vec<&'r str> {
+    let mut stops: Vec<_> = request.stop.iter().map(|stop| &**stop).filter(|stop| !stop.is_empty()).collect();
+    stops.truncate(BEDROCK.stop.fit_length(stops.len(), Field::Stop, lacks));
+    stops
+}
+
 /// How tokens are drawn, where it can be told.
 fn write_sampling(
     request: &Request<'_>,
@@ -369,14 +376,8 @@ fn write_sampling(
         additional.top_k = sampling.top_k;
         return;
     }
-    let is_possible = |value: Option<f64>| value.is_none_or(|value| (0.0..=1.0).contains(&value));
-    for (value, field) in [(request.temperature, Field::Temperature), (request.top_p, Field::TopP)] {
-        if !is_possible(value) {
-            lacks.parameter(field);
-        }
-    }
-    config.temperature = request.temperature.filter(|value| is_possible(Some(*value)));
-    config.top_p = request.top_p.filter(|value| is_possible(Some(*value)));
+    config.temperature = BEDROCK.temperature.fit(request.temperature, Field::Temperature, lacks);
+    config.top_p = BEDROCK.top_p.fit(request.top_p, Field::TopP, lacks);
     match (model, request.top_k) {
         (_, None) => {}
         (Model::Nova { .. }, Some(top_k)) => additional.nova_inference = Some(NovaInference { top_k }),

@@ -18,6 +18,8 @@ use crate::task::Task;
 const SONNET: &str = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const ADAPTIVE: &str = "global.anthropic.claude-opus-4-8";
 const NOVA: &str = "us.amazon.nova-2-lite-v1:0";
+const GPT_OSS: &str = "openai.gpt-oss-120b-1:0";
+const PROFILE: &str = "arn:aws:bedrock:us-east-1:1:application-inference-profile/abc123";
 const LLAMA: &str = "us.meta.llama3-3-70b-instruct-v1:0";
 
 fn encode(task: &Task<'_>, model: &str) -> (Result<Encoded, Failure>, Lacks) {
@@ -140,7 +142,6 @@ fn what_there_is_nothing_for_is_noted() {
         verbosity: Some("low".into()),
         service_tier: Some("scale".into()),
         format: Format::Json,
-        temperature: Some(1.5),
         top_k: Some(3),
         parallel_tool_calls: Some(false),
         effort: Some(Effort::High),
@@ -161,7 +162,6 @@ fn what_there_is_nothing_for_is_noted() {
             "logprobs",
             "top_logprobs",
             "verbosity",
-            "temperature",
             "top_k",
             "service_tier",
             "response_format",
@@ -245,7 +245,19 @@ fn thinking_goes_back_to_who_has_signed_it() {
             {"text": "x"},
         ])
     );
-    for (maker, model) in [(Maker::Gemini, SONNET), (Maker::OpenAi, SONNET), (Maker::Anthropic, LLAMA)] {
+    let hidden = json!({"reasoningContent": {"redactedContent": "aGlkZGVu"}});
+    assert_eq!(body(thoughts(Maker::Bedrock), GPT_OSS)["messages"][1]["content"][0], hidden);
+    assert_eq!(body(thoughts(Maker::Bedrock), PROFILE)["messages"][1]["content"][0], hidden);
+    for (maker, model) in [
+        (Maker::Gemini, SONNET),
+        (Maker::OpenAi, SONNET),
+        (Maker::Bedrock, SONNET),
+        (Maker::Anthropic, GPT_OSS),
+        (Maker::OpenAi, GPT_OSS),
+        (Maker::Anthropic, PROFILE),
+        (Maker::Anthropic, LLAMA),
+        (Maker::Bedrock, LLAMA),
+    ] {
         assert_eq!(body(thoughts(maker), model)["messages"][1]["content"], json!([{"text": "x"}]));
     }
 }

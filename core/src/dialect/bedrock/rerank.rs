@@ -41,15 +41,20 @@ struct Place {
     relevance_score: f64,
 }
 
+/// Whether there is a form in which this model is asked for rankings.
+pub(crate) fn ranks(id: &str) -> bool {
+    let model = without_area(name(id));
+    model.starts_with("cohere.rerank-") || model.starts_with("amazon.rerank-")
+}
+
 /// Writes a request. What the model has nothing for is left out and noted in `lacks`.
 pub(super) fn encode(
     request: &Request<'_>,
     wanted: Wanted<'_>,
     lacks: &mut Lacks,
 ) -> Result<Encoded, Failure> {
-    let model = without_area(name(wanted.model));
-    let is_cohere = model.starts_with("cohere.rerank-");
-    if !is_cohere && !model.starts_with("amazon.rerank-") {
+    let is_cohere = without_area(name(wanted.model)).starts_with("cohere.");
+    if !ranks(wanted.model) {
         return Err(no_such_work("reranking", wanted, lacks));
     }
     lacks.others(&request.others);

@@ -3,19 +3,22 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::conversation::{Event, Finish};
+use crate::conversation::{Event, Finish, Maker, Signature};
 use crate::failure::Failure;
 use crate::json::{self, Raw, Text, object};
 
-use super::answer::{Counts, ToolUse, finish, signature, stop_text};
+use super::answer::{Counts, ToolUse, finish, stop_text};
 use super::failure::{EXCEPTION, malformed, streamed_failure};
+use super::model::Model;
 
 /// Converse gives one answer only.
 const CHOICE: u32 = 0;
 
 /// Where a streamed answer is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct StreamReader {
+    /// Whose signatures the model gives.
+    maker: Maker,
     started: bool,
     /// The answer has said why it stopped.
     finished: bool,
@@ -100,6 +103,21 @@ object! {
 type Emit<'e> = &'e mut dyn FnMut(Event<'_>);
 
 impl StreamReader {
+    /// `model`: what the provider was asked for.
+    pub(crate) fn new(model: &str) -> Self {
+        Self {
+            maker: Model::of(model).signs_as(),
+            started: false,
+            finished: false,
+            counted: false,
+            ended: false,
+            calls: 0,
+            open_calls: Vec::new(),
+            open_others: Vec::new(),
+            thought: None,
+        }
+    }
+
     /// Takes one event: its type (behind `exception:` for an exception), and its data.
     pub fn event(&mut self, name: &str, data: &str, emit: Emit<'_>) {
         if self.ended {
@@ -235,11 +253,12 @@ impl StreamReader {
     /// The thinking of the open block is complete, if it is one of these.
     fn end_thought(&mut self, is_ended: impl FnOnce(u64) -> bool, emit: Emit<'_>) {
         let Some(thought) = self.thought.take_if(|thought| is_ended(thought.index)) else { return };
+        let signature = |value: String| Signature { maker: self.maker, value: Text::from(value) };
         if let Some(hidden) = joined(thought.hidden) {
-            emit(Event::HiddenReasoning { choice: CHOICE, hidden: signature(Text::from(hidden)) });
+            emit(Event::HiddenReasoning { choice: CHOICE, hidden: signature(hidden) });
         }
         if !thought.signature.is_empty() {
-            emit(Event::Signature { choice: CHOICE, signature: signature(Text::from(thought.signature)) });
+            emit(Event::Signature { choice: CHOICE, signature: signature(thought.signature) });
         }
     }
 

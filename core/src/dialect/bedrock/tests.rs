@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{StreamReader, decode_outcome};
-use crate::conversation::{Answer, Event, Finish, Part};
+use crate::conversation::{Answer, Event, Finish, Maker, Part};
 use crate::embeddings::Vector;
 use crate::failure::Failure;
 use crate::stream::{aws, sse};
@@ -11,11 +11,13 @@ use crate::task::{Outcome, TaskKind};
 use crate::usage::Usage;
 
 fn decode(body: &str) -> Result<Answer<'_>, Failure> {
-    match decode_outcome(TaskKind::Conversation, "m", body.as_bytes())? {
+    match decode_outcome(TaskKind::Conversation, CLAUDE, body.as_bytes())? {
         Outcome::Conversation(answer) => Ok(answer),
         other => panic!("{other:?}"),
     }
 }
+
+const CLAUDE: &str = "eu.anthropic.claude-sonnet-4-5-20250929-v1:0";
 
 const ANSWER: &str = r#"{
     "output": {"message": {"role": "assistant", "content": [
@@ -33,6 +35,43 @@ const ANSWER: &str = r#"{
               "cacheWriteInputTokens": 10, "cacheDetails": [{"ttl": "1h", "inputTokens": 4}, {"ttl": "5m", "inputTokens": 6}]},
     "metrics": {"latencyMs": 3}
 }"#;
+
+#[test]
+fn what_is_hidden_is_for_who_can_read_it() {
+    for (model, maker) in [
+        (CLAUDE, Maker::Anthropic),
+        ("openai.gpt-oss-120b-1:0", Maker::Bedrock),
+        ("us.amazon.nova-2-lite-v1:0", Maker::Bedrock),
+        ("arn:aws:bedrock:us-east-1:1:application-inference-profile/abc123", Maker::Bedrock),
+    ] {
+        let outcome = decode_outcome(TaskKind::Conversation, model, ANSWER.as_bytes()).expect("reads");
+        let Outcome::Conversation(answer) = outcome else { panic!("{outcome:?}") };
+        let mut makers: Vec<_> = answer.choices[0]
+            .parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Reasoning(reasoning) => reasoning.signature.as_ref().or(reasoning.hidden.as_ref()),
+                _ => None,
+            })
+            .map(|signature| signature.maker)
+            .collect();
+        let mut reader = StreamReader::new(model);
+        for data in [
+            r#"{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"Hm"}}}"#,
+            r#"{"contentBlockIndex":0,"delta":{"reasoningContent":{"signature":"sig"}}}"#,
+            r#"{"contentBlockIndex":1,"delta":{"reasoningContent":{"redactedContent":"aGlkZGVu"}}}"#,
+            r#"{"contentBlockIndex":2,"delta":{"reasoningContent":{"redactedContent":"aGlkZGVu"}}}"#,
+        ] {
+            reader.event("contentBlockDelta", data, &mut |event| match event {
+                Event::Signature { signature, .. } | Event::HiddenReasoning { hidden: signature, .. } => {
+                    makers.push(signature.maker);
+                }
+                _ => {}
+            });
+        }
+        assert_eq!(makers, [maker; 4], "{model}");
+    }
+}
 
 #[test]
 fn an_answer_is_read_part_by_part() {
@@ -153,7 +192,7 @@ fn counts_vectors_and_rankings_are_read() {
 
 /// What is emitted for events of these names and data, one line each.
 fn read(events: &[(&str, &str)]) -> Vec<String> {
-    let mut reader = StreamReader::default();
+    let mut reader = StreamReader::new(CLAUDE);
     let mut lines = Vec::new();
     let mut emit = |event: Event<'_>| lines.push(line(event));
     for (name, data) in events {
@@ -257,7 +296,7 @@ fn a_stream_may_be_cut_at_every_byte() {
         .collect();
     for cut in 0..=bytes.len() {
         let mut decoder = aws::Decoder::new(1 << 16);
-        let mut reader = StreamReader::default();
+        let mut reader = StreamReader::new(CLAUDE);
         let mut lines = Vec::new();
         for chunk in [&bytes[..cut], &bytes[cut..]] {
             let mut take = |event: sse::Event<'_>| {
@@ -340,7 +379,7 @@ proptest! {
 
     #[test]
     fn any_change_to_a_stream_ends_it_once(order in proptest::collection::vec(0..STREAM.len(), 0..30), cut in 0_usize..80, which in 0_usize..30) {
-        let mut reader = StreamReader::default();
+        let mut reader = StreamReader::new(CLAUDE);
         let mut ends = 0;
         let mut emit = |event: Event<'_>| {
             assert_eq!(ends, 0, "nothing follows the end");

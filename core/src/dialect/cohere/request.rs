@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::conversation::{
     Effort, Field, Format, JsonSchema, Request, Thinking as AskedThinking, Tool, ToolChoice,
 };
+use crate::dialect::ranges::COHERE;
 use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::Raw;
@@ -13,12 +14,6 @@ use super::messages::{Turn, write_messages};
 
 /// Behind the endpoint's own path.
 const PATH: &str = "/v2/chat";
-
-/// The most stop texts that Cohere takes.
-const MAX_STOPS: usize = 5;
-
-/// The most of the likeliest tokens that Cohere draws from.
-const MAX_K: u64 = 500;
 
 #[derive(Serialize)]
 struct Body<'r> {
@@ -138,10 +133,10 @@ pub(super) fn encode(
         tools,
         max_tokens,
         stop_sequences: write_stops(request, lacks),
-        temperature: within(request.temperature, 0.0..=1.0, Field::Temperature, lacks),
+        temperature: COHERE.temperature.fit(request.temperature, Field::Temperature, lacks),
         // Cohere takes 0.01 to 0.99: what lies beyond is as good as its nearest end.
-        p: within(request.top_p, 0.0..=1.0, Field::TopP, lacks).map(|p| p.clamp(0.01, 0.99)),
-        k: write_k(request, lacks),
+        p: COHERE.top_p.fit(request.top_p, Field::TopP, lacks).map(|p| p.clamp(0.01, 0.99)),
+        k: COHERE.top_k.fit_whole(request.top_k, Field::TopK, lacks),
         seed: write_seed(request, lacks),
         frequency_penalty: write_penalty(request.frequency_penalty, Field::FrequencyPenalty, lacks),
         presence_penalty: write_penalty(request.presence_penalty, Field::PresencePenalty, lacks),
@@ -254,43 +249,15 @@ fn write_format<'r>(request: &Request<'r>, lacks: &mut Lacks) -> Option<Response
 }
 
 fn write_stops<'r>(request: &'r Request<'_>, lacks: &mut Lacks) -> Vec<&'r str> {
-    let stops: Vec<_> = request.stop.iter().map(|stop| &**stop).filter(|stop| !stop.is_empty()).collect();
-    match stops.len() <= MAX_STOPS {
-        true => stops,
-        false => {
-            lacks.parameter(Field::Stop);
-            Vec::new()
-        }
-    }
-}
-
-/// A number in the range that Cohere takes.
-fn within(
-    value: Option<f64>,
-    range: std::ops::RangeInclusive<f64>,
-    field: Field<'_>,
-    lacks: &mut Lacks,
-) -> Option<f64> {
-    let value = value?;
-    if !range.contains(&value) {
-        lacks.parameter(field);
-        return None;
-    }
-    Some(value)
+    let mut stops: Vec<_> = request.stop.iter().map(|stop| &**stop).filter(|stop| !stop.is_empty()).collect();
+    stops.truncate(COHERE.stop.fit_length(stops.len(), Field::Stop, lacks));
+    stops
 }
 
 /// A penalty above nothing; none is what happens without it.
 fn write_penalty(value: Option<f64>, field: Field<'_>, lacks: &mut Lacks) -> Option<f64> {
-    within(value.filter(|value| *value != 0.0), 0.0..=1.0, field, lacks)
-}
-
-fn write_k(request: &Request<'_>, lacks: &mut Lacks) -> Option<u64> {
-    let k = request.top_k?;
-    if k > MAX_K {
-        lacks.parameter(Field::TopK);
-        return None;
-    }
-    Some(k)
+    let is_penalty = |value: &f64| *value != 0.0;
+    COHERE.penalties.fit(value.filter(is_penalty), field, lacks).filter(is_penalty)
 }
 
 fn write_seed(request: &Request<'_>, lacks: &mut Lacks) -> Option<u64> {

@@ -66,10 +66,7 @@ fn parameters_are_mapped() {
 fn what_cohere_lacks_is_named() {
     for (fields, lacking) in [
         (json!({"n": 2}), "n"),
-        (json!({"temperature": 1.5}), "temperature"),
-        (json!({"presence_penalty": -1}), "presence_penalty"),
         (json!({"seed": -1}), "seed"),
-        (json!({"stop": ["1", "2", "3", "4", "5", "6"]}), "stop"),
         (json!({"logprobs": true, "top_logprobs": 2}), "top_logprobs"),
         (json!({"user": "u"}), "user"),
         (json!({"safety_identifier": "u"}), "safety_identifier"),
@@ -79,9 +76,31 @@ fn what_cohere_lacks_is_named() {
     ] {
         assert_eq!(chat(fields).expect("writes").1.parameters(), [lacking]);
     }
-    let request = |top_k| Request { top_k, ..user("hi") };
-    assert_eq!(conversation(request(Some(500))).expect("writes").0["k"], 500);
-    assert_eq!(conversation(request(Some(501))).expect("writes").1.parameters(), ["top_k"]);
+}
+
+#[test]
+fn what_is_out_of_range_is_brought_into_it() {
+    for (fields, parameter, field, sent) in [
+        (json!({"temperature": 1.5}), "temperature", "temperature", json!(1.0)),
+        (json!({"top_p": 1.5}), "top_p", "p", json!(0.99)),
+        // No penalty is what happens without it.
+        (json!({"presence_penalty": -1}), "presence_penalty", "presence_penalty", Value::Null),
+        (json!({"frequency_penalty": 2}), "frequency_penalty", "frequency_penalty", json!(1.0)),
+        (
+            json!({"stop": ["1", "2", "3", "", "4", "5", "6"]}),
+            "stop",
+            "stop_sequences",
+            json!(["1", "2", "3", "4", "5"]),
+        ),
+    ] {
+        let (body, lacks) = chat(fields).expect("writes");
+        assert_eq!(body[field], sent);
+        assert_eq!(lacks.excesses()[0].parameter, parameter);
+        assert!(lacks.excesses().len() == 1 && lacks.parameters().is_empty());
+    }
+    let k = |top_k| conversation(Request { top_k: Some(top_k), ..user("hi") }).expect("writes");
+    assert_eq!((k(500).0["k"].as_u64(), k(500).1.excesses().len()), (Some(500), 0));
+    assert_eq!((k(501).0["k"].as_u64(), k(501).1.excesses().len()), (Some(500), 1));
 }
 
 #[test]
@@ -255,7 +274,7 @@ fn failures_marks_and_foreign_thinking() {
     assert_eq!(body["messages"][1].get("tool_plan"), None);
     let document = json!([{"type": "document", "document": {"data": {"error": "no such file"}}}]);
     assert_eq!(body["messages"][2]["content"], document);
-    assert_eq!(lacks.omissions(), ["messages[3].content[4].cache_control"]);
+    assert_eq!(lacks.omissions(), ["messages[3].content[4].prompt_cache_breakpoint"]);
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::conversation::{self, Answer, Choice, Finish, Maker, Place, Reasoning, Signature, ToolCall};
+use crate::conversation::{
+    self, Answer, Choice, Finish, Maker, Media, MediaKind, MediaSource, Place, Reasoning, Signature, ToolCall,
+};
 use crate::failure::Failure;
 use crate::json::{Raw, Text};
 
 use super::failure::misplaced;
-use super::wire::{self, Candidate, FunctionCall, Part};
+use super::wire::{self, Blob, Candidate, FunctionCall, Part};
 
 /// Reads a whole successful answer. An error means that it is none, or that nothing usable came of it.
 pub fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
@@ -61,6 +63,9 @@ fn read_part<'a>(
         return true;
     }
     let signature = signature(part.thought_signature);
+    if let Some(media) = read_media(part.inline_data, part.thought) {
+        parts.push(conversation::Part::Media(media));
+    }
     let text = part.text.unwrap_or_default();
     if part.thought == Some(true) && !(text.is_empty() && signature.is_none()) {
         parts.push(conversation::Part::Reasoning(Reasoning { text, signature, ..Reasoning::default() }));
@@ -74,6 +79,15 @@ fn read_part<'a>(
         parts.push(conversation::Part::Reasoning(Reasoning { signature, ..Reasoning::default() }));
     }
     false
+}
+
+/// A part's medium, where there is one. What a thought shows is a draft, and stays one: thinking is words.
+pub fn read_media<'a>(blob: Option<Blob<'a>>, thought: Option<bool>) -> Option<Media<'a>> {
+    let Blob { mime_type, data } = blob.filter(|_| thought != Some(true))?;
+    let (media_type, data) = (mime_type?, data.filter(|data| !data.is_empty())?);
+    let kind = MediaKind::of(&media_type);
+    let source = MediaSource::Base64 { media_type, data, file_name: None };
+    Some(Media { kind, source, at: Place::default() })
 }
 
 /// A part's signature, where there is one.

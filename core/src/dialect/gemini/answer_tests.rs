@@ -22,7 +22,8 @@ fn parts_keep_their_order_and_kind() {
         {"functionCall":{"id":"own","name":"g"}},{"inlineData":{}}]}}],
         "usageMetadata":{"promptTokenCount":10,"cachedContentTokenCount":4,"candidatesTokenCount":5,
         "thoughtsTokenCount":3,"toolUsePromptTokenCount":2,"totalTokenCount":20,
-        "promptTokensDetails":[{"modality":"TEXT","tokenCount":6},{"modality":"IMAGE","tokenCount":3},{"modality":"AUDIO","tokenCount":1}]}}"#,
+        "promptTokensDetails":[{"modality":"TEXT","tokenCount":6},{"modality":"IMAGE","tokenCount":3},{"modality":"AUDIO","tokenCount":1}],
+        "cacheTokensDetails":[{"modality":"TEXT","tokenCount":3},{"modality":"AUDIO","tokenCount":1}]}}"#,
     );
     let choice = &answer.choices[0];
     assert_eq!((choice.index, choice.finish, choice.parts.len()), (0, Finish::ToolCalls, 5));
@@ -49,6 +50,7 @@ fn parts_keep_their_order_and_kind() {
             reasoning: 3,
             image_input: 3,
             audio_input: 1,
+            cached_audio_input: 1,
             ..Usage::default()
         })
     );

@@ -3,15 +3,13 @@
 use serde::Serialize;
 
 use crate::conversation::{self, Effort, Field, Format, Request, Tool, ToolChoice};
+use crate::dialect::ranges::GEMINI;
 use crate::dialect::{Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::{Raw, Text};
 
 use super::message::{Content, Messages, Part};
 use super::model::{Model, Platform, Thinking};
-
-/// The most texts that `stopSequences` takes, by the API's reference.
-const MAX_STOP_SEQUENCES: usize = 5;
 
 /// Writes the body of a request for an answer. What Gemini has nothing for is noted in `lacks`.
 ///
@@ -266,19 +264,25 @@ fn generation<'r>(
         ),
         stop_sequences: stop(&request.stop, lacks),
         max_output_tokens: request.max_tokens.or(wanted.default_max_tokens.map(u64::from)),
-        temperature: sent(asks(request.temperature, 1.0), model.samples, Field::Temperature, lacks),
-        top_p: sent(asks(request.top_p, 1.0), model.samples, Field::TopP, lacks),
+        temperature: GEMINI.temperature.fit(
+            sent(asks(request.temperature, 1.0), model.samples, Field::Temperature, lacks),
+            Field::Temperature,
+            lacks,
+        ),
+        top_p: GEMINI.top_p.fit(
+            sent(asks(request.top_p, 1.0), model.samples, Field::TopP, lacks),
+            Field::TopP,
+            lacks,
+        ),
         top_k: sent(request.top_k, model.samples, Field::TopK, lacks),
         seed: request.seed.and_then(|seed| narrow(seed, lacks)),
-        presence_penalty: sent(
-            penalty(request.presence_penalty),
-            model.samples,
+        presence_penalty: GEMINI.penalties.fit(
+            sent(penalty(request.presence_penalty), model.samples, Field::PresencePenalty, lacks),
             Field::PresencePenalty,
             lacks,
         ),
-        frequency_penalty: sent(
-            penalty(request.frequency_penalty),
-            model.samples,
+        frequency_penalty: GEMINI.penalties.fit(
+            sent(penalty(request.frequency_penalty), model.samples, Field::FrequencyPenalty, lacks),
             Field::FrequencyPenalty,
             lacks,
         ),
@@ -299,11 +303,8 @@ fn sent<T>(value: Option<T>, is_taken: bool, name: Field<'static>, lacks: &mut L
 }
 
 fn stop<'r>(texts: &'r [Text<'r>], lacks: &mut Lacks) -> &'r [Text<'r>] {
-    if texts.len() <= MAX_STOP_SEQUENCES {
-        return texts;
-    }
-    lacks.parameter(Field::Stop);
-    &[]
+    let kept = GEMINI.stop.fit_length(texts.len(), Field::Stop, lacks);
+    texts.get(..kept).unwrap_or(texts)
 }
 
 /// Gemini's seed has 32 bits; cutting a longer one would make other seeds the same.

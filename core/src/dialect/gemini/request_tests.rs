@@ -93,7 +93,6 @@ fn what_gemini_lacks_is_named() {
         safety_identifier: Some("s".into()),
         service_tier: Some("scale".into()),
         seed: Some(1 << 40),
-        stop: vec!["x".into(); 6],
         top_logprobs: Some(2),
         effort: Some(Effort::None),
         format: Format::Schema(JsonSchema {
@@ -118,7 +117,6 @@ fn what_gemini_lacks_is_named() {
         "safety_identifier",
         "seed",
         "service_tier",
-        "stop",
         "temperature",
         "top_k",
         "top_logprobs",

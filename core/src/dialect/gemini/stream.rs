@@ -4,7 +4,7 @@ use crate::conversation::{Event, Finish};
 use crate::failure::Failure;
 use crate::json::Text;
 
-use super::answer::{read_call, signature};
+use super::answer::{read_call, read_media, signature};
 use super::failure::misplaced;
 use super::wire::{self, Candidate, Part, PromptFeedback, UsageMetadata};
 
@@ -114,6 +114,9 @@ impl StreamReader {
                 continue;
             }
             let is_text = is_text(&part);
+            if let Some(media) = read_media(part.inline_data, part.thought) {
+                emit(Event::Media { choice, media });
+            }
             let text = part.text.unwrap_or_default();
             match is_text {
                 _ if text.is_empty() => {}
@@ -172,10 +175,13 @@ fn progress(choices: &mut Vec<Progress>, index: u32) -> Result<&mut Progress, Fa
     choices.get_mut(position).filter(|_| position < MAX_CHOICES).ok_or_else(malformed)
 }
 
-/// Text, a call or a signature; other parts have no place in a stream of ours.
+/// Text, a medium, a call or a signature; other parts have no place in a stream of ours.
 fn says_something(part: &Part<'_>) -> bool {
     let has = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|text| !text.is_empty());
-    part.function_call.is_some() || has(&part.text) || has(&part.thought_signature)
+    part.function_call.is_some()
+        || part.inline_data.is_some()
+        || has(&part.text)
+        || has(&part.thought_signature)
 }
 
 /// Of a part that says something: whether it is the answer's own words.

@@ -26,6 +26,7 @@ fn line(event: Event<'_>) -> String {
             let signature = tool.signature.map(|signature| signature.value).unwrap_or_default();
             format!("{choice} call {call} {} {} {} {signature}", tool.id, tool.name, tool.arguments)
         }
+        Event::Media { choice, media } => format!("{choice} media {:?} {:?}", media.kind, media.source),
         Event::Signature { choice, signature } => format!("{choice} signature {}", signature.value),
         Event::HiddenReasoning { choice, .. } => format!("{choice} hidden"),
         Event::Arguments { choice, call, json } => format!("{choice} arguments {call} {json}"),
@@ -35,6 +36,18 @@ fn line(event: Event<'_>) -> String {
         Event::Error(failure) => format!("error {} {}", failure.status, failure.code.unwrap_or_default()),
         Event::End => "end".to_owned(),
     }
+}
+
+#[test]
+fn an_image_comes_whole_and_a_draft_of_it_is_a_thought() {
+    let lines = run(&[
+        r#"{"candidates":[{"content":{"parts":[{"text":"Here:"},{"inlineData":{"mimeType":"image/png","data":"ZHJhZnQ="},"thought":true},
+            {"inlineData":{"mimeType":"image/png","data":"iVBO"},"thoughtSignature":"s"}]}}]}"#,
+        r#"{"candidates":[{"finishReason":"STOP"}]}"#,
+    ]);
+    let image =
+        r#"0 media Image Base64 { media_type: Text("image/png"), data: Text("iVBO"), file_name: None }"#;
+    assert_eq!(lines, ["start  ", "0 text Here:", image, "0 signature s", "0 Stop", "end"]);
 }
 
 #[test]

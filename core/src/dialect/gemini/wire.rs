@@ -59,6 +59,18 @@ pub struct Part<'a> {
     pub thought_signature: Option<Text<'a>>,
     #[serde(borrow)]
     pub function_call: Option<FunctionCall<'a>>,
+    #[serde(borrow)]
+    pub inline_data: Option<Blob<'a>>,
+}
+
+/// An image, or a recording, in base64.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Blob<'a> {
+    #[serde(borrow)]
+    pub mime_type: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub data: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +130,8 @@ pub struct UsageMetadata {
     prompt_tokens_details: Option<Modalities>,
     #[serde(default, deserialize_with = "modalities")]
     candidates_tokens_details: Option<Modalities>,
+    #[serde(default, deserialize_with = "modalities")]
+    cache_tokens_details: Option<Modalities>,
 }
 
 /// Of counted tokens, those that are not of text.
@@ -246,6 +260,7 @@ impl UsageMetadata {
                 .or(self.tool_use_prompt_token_count),
             prompt_tokens_details: later.prompt_tokens_details.or(self.prompt_tokens_details),
             candidates_tokens_details: later.candidates_tokens_details.or(self.candidates_tokens_details),
+            cache_tokens_details: later.cache_tokens_details.or(self.cache_tokens_details),
         }
     }
 }
@@ -264,6 +279,7 @@ impl From<UsageMetadata> for Usage {
             output: sum(usage.candidates_token_count, usage.thoughts_token_count),
             reasoning: usage.thoughts_token_count.unwrap_or(0),
             audio_input: prompt.audio,
+            cached_audio_input: usage.cache_tokens_details.unwrap_or_default().audio,
             image_input: prompt.image,
             audio_output: answer.audio,
             image_output: answer.image,

@@ -31,6 +31,9 @@ object! {
 
 #[derive(Serialize)]
 struct WireAnswer<'a> {
+    /// OpenAI has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Cow<'a, str>>,
     object: &'static str,
     data: Vec<Embedding<'a>>,
     model: &'a str,
@@ -162,14 +165,18 @@ pub(crate) fn echo(body: &[u8]) -> Vec<u8> {
 }
 
 /// Writes a whole answer, in the form that the client asked for.
-pub(crate) fn encode_answer(answer: &Answer<'_>, asked: &Asked) -> Result<Vec<u8>, Failure> {
+///
+/// `now`: seconds since the Unix epoch.
+pub(crate) fn encode_answer(answer: &Answer<'_>, asked: &Asked, now: u64) -> Result<Vec<u8>, Failure> {
     let in_base64 = asked.echo == BASE64.as_bytes();
     let data = answer.vectors.iter().enumerate().map(|(index, vector)| {
         Ok(Embedding { object: "embedding", index, embedding: write(vector, in_base64)? })
     });
     // The SDK's own object has no way to say that nothing is known of the usage.
     let input = answer.usage.map_or(0, |usage| usage.input);
+    let id = || answer.id.as_deref().map_or_else(|| format!("embd-{now}").into(), Cow::Borrowed);
     let answer = WireAnswer {
+        id: asked.mistral.then(id),
         object: "list",
         data: data.collect::<Result<_, Failure>>()?,
         model: answer.model.as_deref().unwrap_or(&asked.model),

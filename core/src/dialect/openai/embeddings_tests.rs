@@ -23,7 +23,7 @@ fn encoded(vectors: Vec<Vector<'_>>, echo: &[u8]) -> Result<Value, Failure> {
     let usage = Some(Usage { input: 7, ..Usage::default() });
     let answer = Answer { id: None, model: None, vectors, usage };
     let asked = Asked { model: "asked".to_owned(), echo: echo.to_vec(), ..Asked::default() };
-    encode_answer(&answer, &asked).map(|body| serde_json::from_slice(&body).expect("is JSON"))
+    encode_answer(&answer, &asked, 7).map(|body| serde_json::from_slice(&body).expect("is JSON"))
 }
 
 #[test]

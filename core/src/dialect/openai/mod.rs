@@ -17,4 +17,4 @@ pub use provider::ChunkReader;
 pub(super) use chat::{decode_request, encode_answer, name};
 pub(super) use failure::{decode_failure, encode_failure};
 pub(super) use native::adapt;
-pub(super) use provider::{decode_native, decode_outcome, encode_task, is_openai};
+pub(super) use provider::{decode_native, decode_outcome, encode_task, is_host};

@@ -27,7 +27,7 @@ pub(crate) fn encode_task(
             (claude_method(request.stream), body)
         }
         Task::CountTokens(request) if is_claude(wanted.model) => {
-            let body = anthropic::encode_body(request, claude(wanted), anthropic::Form::Count, lacks)?;
+            let body = anthropic::encode_body(request, claude(wanted), anthropic::Form::VertexCount, lacks)?;
             return Ok(Encoded { path: path::count_claude(wanted.provider)?, body, headers: &[] });
         }
         Task::Conversation(request) => {
@@ -66,16 +66,18 @@ pub(crate) fn decode_failure(status: u16, body: &[u8]) -> Failure {
 
 /// The request of a client of Anthropic's dialect for Claude.
 pub(crate) fn adapt_messages(
-    _call: &Call,
+    call: &Call,
     body: &[u8],
     task: &Task<'_>,
     wanted: Wanted<'_>,
 ) -> Result<Adapted, Failure> {
+    let version = anthropic::vertex_version(call.anthropic_version.as_deref());
     let (path, model) = match task {
         Task::CountTokens(_) => {
-            (path::count_claude(wanted.provider)?, anthropic::ModelAt::Body(claude(wanted).model))
+            let model = claude(wanted).model;
+            (path::count_claude(wanted.provider)?, anthropic::ModelAt::Both { model, version })
         }
-        _ => (path::path(wanted, claude_method(task.streams()))?, anthropic::ModelAt::Path),
+        _ => (path::path(wanted, claude_method(task.streams()))?, anthropic::ModelAt::Path { version }),
     };
     let body = anthropic::edit_body(body, task, model);
     Ok(Adapted { path, body, headers: &[], hides_usage: false })

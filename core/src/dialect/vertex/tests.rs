@@ -40,13 +40,21 @@ fn gemini_is_asked_in_its_own_format() {
 fn claude_is_asked_in_anthropics_format() {
     let (path, body) = encode("claude-sonnet-4-5@20250929", &task(true, false));
     assert_eq!(path, format!("{START}/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict"));
-    assert_eq!((body["anthropic_version"].as_str(), body.get("model")), (Some("vertex-2023-10-16"), None));
+    assert_eq!((body["anthropic_version"].as_str(), body.get("model")), (Some("2026-10-21"), None));
     assert_eq!((body["stream"].as_bool(), body["max_tokens"].as_u64()), (Some(true), Some(9)));
     let (path, _) = encode("publishers/anthropic/models/claude-x", &task(false, false));
     assert_eq!(path, format!("{START}/anthropic/models/claude-x:rawPredict"));
     let (path, body) = encode("publishers/anthropic/models/claude-x", &task(false, true));
     assert_eq!(path, format!("{START}/anthropic/models/count-tokens:rawPredict"));
-    assert_eq!(body["model"], "claude-x");
+    assert_eq!((&body["model"], &body["anthropic_version"]), (&json!("claude-x"), &json!("2026-10-21")));
+    // The newest version has no sampling.
+    let Task::Conversation(mut request) = task(false, false) else { panic!("is one") };
+    request.temperature = Some(0.5);
+    let (_, body) = encode("claude-sonnet-4-5@20250929", &Task::Conversation(request));
+    assert_eq!(
+        (&body["anthropic_version"], &body["temperature"]),
+        (&json!("vertex-2023-10-16"), &json!(0.5))
+    );
 }
 
 #[test]
@@ -68,6 +76,10 @@ fn clients_of_both_formats_keep_their_bytes() {
     let sent = String::from_utf8(adapted.body.expect("is changed")).expect("is text");
     let expected = r#"{"anthropic_version":"vertex-2023-10-16","max_tokens":5, "new": 1.0,"messages":[{"role":"user","content":"q"}],"stream":true}"#;
     assert_eq!(sent, expected);
+    let named = Call { anthropic_version: Some("2026-10-21".to_owned()), ..call.clone() };
+    let adapted = adapt_messages(&named, body, &task, wanted("claude-x")).expect("adapts");
+    let sent = String::from_utf8(adapted.body.expect("is changed")).expect("is text");
+    assert_eq!(sent, expected.replace("vertex-2023-10-16", "2026-10-21"));
 }
 
 #[test]

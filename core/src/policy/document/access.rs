@@ -127,7 +127,11 @@ pub(super) fn read_names(field: &Field<'_>, faults: &mut Faults) -> Vec<String> 
     names
 }
 
-fn read_when(field: &Field<'_>, providers: &HashSet<String>, faults: &mut Faults) -> Option<WhenEntry> {
+pub(super) fn read_when(
+    field: &Field<'_>,
+    providers: &HashSet<String>,
+    faults: &mut Faults,
+) -> Option<WhenEntry> {
     let mut fields = Fields::of(field, faults)?;
     let mut names = |name: &str| fields.optional(name).map(|field| read_names(&field, faults));
     let (users, teams, roles, keys) = (names("users"), names("teams"), names("roles"), names("keys"));
@@ -178,18 +182,27 @@ fn read_endpoints(field: &Field<'_>, faults: &mut Faults) -> Vec<String> {
     names
 }
 
+/// A header that may be asked for, by its name in lower case.
+pub(super) fn header_name(name: &str) -> Result<String, &'static str> {
+    let name = name.to_ascii_lowercase();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.is_empty() || !name.chars().all(plain) {
+        return Err("is not the name of a header");
+    }
+    if ProviderDialect::CREDENTIAL_HEADERS.contains(&name.as_str()) || is_internal(&name) {
+        return Err("is a header that no rule may ask for");
+    }
+    Ok(name)
+}
+
 fn read_headers(field: &Field<'_>, faults: &mut Faults) -> Vec<(String, String)> {
     let Some(fields) = Fields::of(field, faults) else { return Vec::new() };
     let mut headers = Vec::new();
     for (name, field) in fields.entries() {
-        let name = name.to_ascii_lowercase();
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        if name.is_empty() || !name.chars().all(plain) {
-            faults.add(&field.path, "is not the name of a header");
-        } else if ProviderDialect::CREDENTIAL_HEADERS.contains(&name.as_str()) || is_internal(&name) {
-            faults.add(&field.path, "is a header that no rule may ask for");
-        } else if let Some(pattern) = field.text(faults) {
-            headers.push((name, pattern.to_owned()));
+        match (header_name(name), field.text(faults)) {
+            (Err(message), _) => faults.add(&field.path, message),
+            (Ok(name), Some(pattern)) => headers.push((name, pattern.to_owned())),
+            (Ok(_), None) => {}
         }
     }
     if headers.is_empty()

@@ -3,8 +3,11 @@
 mod access;
 mod callers;
 mod jwt;
+mod limits;
+mod limits_sync;
 mod listen;
 mod models;
+mod prices;
 mod providers;
 mod source;
 
@@ -13,9 +16,12 @@ use std::collections::HashSet;
 pub use access::{RequireEntry, RuleEntry, WhenEntry};
 pub use callers::{CallersEntry, CertificateEntry, CertificateName, KeyEntry};
 pub use jwt::JwtEntry;
+pub use limits::LimitEntry;
+pub use limits_sync::{OnLost, SyncCheck, SyncEntry};
 pub use listen::Listen;
 pub(super) use models::{DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_IDLE_TIMEOUT};
-pub use models::{ModelEntry, TargetEntry, Unsupported};
+pub use models::{ModelEntry, OutOfRange, TargetEntry, Unsupported};
+pub use prices::{PriceEntry, UnknownPrice};
 pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
 pub use providers::{Credential, ProviderEntry};
 pub use source::{SourceEntry, SourcePlace};
@@ -36,12 +42,19 @@ pub struct Document {
     pub callers: CallersEntry,
     /// Empty where whoever is served may use everything.
     pub access: Vec<RuleEntry>,
+    pub limits: Vec<LimitEntry>,
+    /// What models cost, over the built-in rate card.
+    pub prices: Vec<PriceEntry>,
+    /// As `Refuse` where it is not said.
+    pub unknown_price: Option<UnknownPrice>,
+    /// How a fleet's gateways learn of each other what has been used; each counts alone without it.
+    pub limits_sync: Option<SyncEntry>,
     /// The provider that serves the calls that name no model (files, batches, fine-tuning).
     pub pass_through: Option<String>,
 }
 
 /// Sections that are part of the language and not yet acted on.
-const LATER: [&str; 5] = ["limits", "prices", "redaction", "guards", "audit"];
+const LATER: [&str; 3] = ["redaction", "guards", "audit"];
 
 impl Document {
     /// Reads as much as can be read, and notes every fault on the way.
@@ -79,7 +92,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
     if let Some(entries) = fields.required("models", faults).and_then(|field| Fields::of(&field, faults)) {
         for (name, field) in entries.entries() {
             models::check_model_name(name, &field, faults);
-            models.extend(models::read_model(name, &field, &named, faults));
+            models.extend(models::read_model(name, &field, &named, &providers, faults));
         }
     }
     let callers =
@@ -88,6 +101,15 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         .optional("access")
         .map(|field| access::read_access(&field, &named, faults))
         .unwrap_or_default();
+    let limits = fields
+        .optional("limits")
+        .map(|field| limits::read_limits(&field, &named, &models, faults))
+        .unwrap_or_default();
+    let prices = fields.optional("prices").map(|field| prices::read_prices(&field, faults));
+    let unknown_price =
+        fields.optional("unknown_price").and_then(|field| prices::read_unknown_price(&field, faults));
+    let limits_sync =
+        fields.optional("limits_sync").and_then(|field| limits_sync::read_limits_sync(&field, faults));
     let pass_through =
         fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
     for name in LATER {
@@ -96,7 +118,21 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         }
     }
     fields.finish(faults);
-    Some(Document { listen, providers, models, callers, access, pass_through })
+    let prices = prices.unwrap_or_default();
+    let document = Document {
+        listen,
+        providers,
+        models,
+        callers,
+        access,
+        limits,
+        limits_sync,
+        prices,
+        unknown_price,
+        pass_through,
+    };
+    crate::price::check_like(&document, faults);
+    Some(document)
 }
 
 fn read_pass_through(field: &Field<'_>, providers: &[ProviderEntry], faults: &mut Faults) -> Option<String> {

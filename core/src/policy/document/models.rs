@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::providers::ProviderEntry;
+use crate::dialect::{ClientDialect, Destination, Support};
 use crate::policy::Faults;
 use crate::policy::fields::{Field, Fields};
 use crate::policy::node::Node;
@@ -14,7 +16,10 @@ pub struct ModelEntry {
     pub name: String,
     /// In the order in which they are tried.
     pub targets: Vec<TargetEntry>,
+    /// The clients' APIs that every target can serve, which has been checked; others are served where they can be.
+    pub clients: Vec<ClientDialect>,
     pub unsupported: Unsupported,
+    pub out_of_range: OutOfRange,
     /// What is asked of a provider that requires a limit, when the client gives none; tokens.
     pub default_max_tokens: Option<u32>,
     /// How long one attempt may take until its answer begins.
@@ -40,6 +45,15 @@ pub enum Unsupported {
     Drop,
 }
 
+/// What happens to a number beyond what a provider takes, and to a list that is longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutOfRange {
+    /// The request is refused by this target, and the parameter and the range are named.
+    Refuse,
+    /// The nearest that the provider takes is sent, and the parameter named in a header of the answer.
+    Clamp,
+}
+
 pub(crate) const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
 pub(crate) const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -53,10 +67,12 @@ pub(super) fn check_model_name(name: &str, field: &Field<'_>, faults: &mut Fault
 pub(super) fn read_model(
     name: &str,
     field: &Field<'_>,
-    providers: &HashSet<String>,
+    named: &HashSet<String>,
+    providers: &[ProviderEntry],
     faults: &mut Faults,
 ) -> Option<ModelEntry> {
     let mut fields = Fields::of(field, faults)?;
+    let clients = fields.optional("clients").map(|field| read_clients(&field, faults)).unwrap_or_default();
     let mut targets = Vec::new();
     if let Some(field) = fields.required("targets", faults) {
         let items = field.list(faults).unwrap_or_default();
@@ -64,7 +80,11 @@ pub(super) fn read_model(
             faults.add(&field.path, "needs at least one target");
         }
         for item in items {
-            targets.extend(read_target(&item, providers, faults));
+            let target = read_target(&item, named, faults);
+            if let Some(target) = &target {
+                check_clients(&clients, target, &item, providers, faults);
+            }
+            targets.extend(target);
         }
     }
     if let Some(field) = fields.optional("strategy") {
@@ -80,6 +100,9 @@ pub(super) fn read_model(
     let unsupported = fields.optional("unsupported").and_then(|field| {
         field.word(&[("refuse", Unsupported::Refuse), ("drop", Unsupported::Drop)], faults)
     });
+    let out_of_range = fields.optional("out_of_range").and_then(|field| {
+        field.word(&[("refuse", OutOfRange::Refuse), ("clamp", OutOfRange::Clamp)], faults)
+    });
     let default_max_tokens = fields
         .optional("default_max_tokens")
         .and_then(|field| field.integer(1..=u64::from(u32::MAX), faults));
@@ -89,11 +112,56 @@ pub(super) fn read_model(
     Some(ModelEntry {
         name: name.to_owned(),
         targets,
+        clients,
         unsupported: unsupported.unwrap_or(Unsupported::Refuse),
+        out_of_range: out_of_range.unwrap_or(OutOfRange::Refuse),
         default_max_tokens: default_max_tokens.and_then(|tokens| u32::try_from(tokens).ok()),
         attempt_timeout: attempt_timeout.unwrap_or(DEFAULT_ATTEMPT_TIMEOUT),
         idle_timeout: idle_timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT),
     })
+}
+
+fn read_clients(field: &Field<'_>, faults: &mut Faults) -> Vec<ClientDialect> {
+    let words = ClientDialect::ALL.map(|client| (client.word(), client));
+    let items = field.list(faults).unwrap_or_default();
+    if items.is_empty() && matches!(field.node, Node::List(_)) {
+        faults.add(&field.path, "is empty, so it asks for nothing; leave it out");
+    }
+    let mut clients = Vec::new();
+    for item in items {
+        match item.word(&words, faults) {
+            Some(client) if clients.contains(&client) => faults.add(&item.path, "stands there twice"),
+            Some(client) => clients.push(client),
+            None => {}
+        }
+    }
+    clients
+}
+
+/// What a target can't serve of what its model has to.
+fn check_clients(
+    clients: &[ClientDialect],
+    target: &TargetEntry,
+    field: &Field<'_>,
+    providers: &[ProviderEntry],
+    faults: &mut Faults,
+) {
+    // A provider that is not there, or has faults of its own, is told elsewhere.
+    let Some(provider) = providers.iter().find(|provider| provider.name == target.provider) else { return };
+    let to = Destination {
+        dialect: provider.dialect,
+        preset: provider.preset,
+        endpoint: &provider.endpoint,
+        model: &target.model,
+    };
+    for client in clients.iter().filter(|client| Support::of(**client, to) == Support::Unsupported) {
+        let (provider, model) = (&target.provider, &target.model);
+        let (word, path) = (client.word(), client.path());
+        faults.add(
+            &field.path,
+            format!("`{provider}` with the model `{model}` can't serve `{word}` (POST {path}), which `clients` asks for"),
+        );
+    }
 }
 
 fn read_target(field: &Field<'_>, providers: &HashSet<String>, faults: &mut Faults) -> Option<TargetEntry> {

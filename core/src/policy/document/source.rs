@@ -85,12 +85,12 @@ pub(super) fn read_source(field: &Field<'_>, faults: &mut Faults) -> Option<Sour
     })
 }
 
-fn read_endpoint(field: &Field<'_>, faults: &mut Faults) -> Option<Endpoint> {
+pub(super) fn read_endpoint(field: &Field<'_>, faults: &mut Faults) -> Option<Endpoint> {
     let text = field.text(faults)?;
     Endpoint::parse(text).map_err(|reason| faults.add(&field.path, format!("`{text}` {reason}"))).ok()
 }
 
-fn read_cluster(field: &Field<'_>, faults: &mut Faults) -> Option<String> {
+pub(super) fn read_cluster(field: &Field<'_>, faults: &mut Faults) -> Option<String> {
     let text = field.text(faults)?;
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         faults.add(&field.path, "is not a cluster's name");

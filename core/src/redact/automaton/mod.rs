@@ -50,13 +50,16 @@ pub struct Automaton {
     examples: Vec<u8>,
 }
 
+/// The nondeterministic states that a deterministic one stands for, and the patterns that match in it.
+type Known = (Box<[u32]>, Box<[u16]>);
+
 /// The deterministic states that were needed so far.
 #[derive(Debug, Default)]
 pub struct Cache {
     /// For each state, the next one by class of byte.
     next: Vec<u16>,
-    /// For each state, the nondeterministic ones that it stands for, and the patterns that match in it.
-    known: Vec<(Box<[u32]>, Box<[u16]>)>,
+    /// By state.
+    known: Vec<Known>,
     numbers: HashMap<Box<[u32]>, u16>,
     /// The closure that is being made: which states are in it, and by which round they were put there.
     marks: Vec<u32>,

@@ -94,6 +94,7 @@ pub(crate) fn name(field: Field<'_>) -> String {
         Field::MediaSource(at, _) => return format!("{}.source", path(at)),
         Field::Arguments(at) => return format!("{}.input", path(at)),
         Field::ResultCall(at) => return format!("{}.tool_use_id", path(at)),
+        Field::ResultFailed(at) => return format!("{}.is_error", path(at)),
         Field::CacheMark(at @ Place { part: TOOL, .. }) => {
             return format!("tools[{}].cache_control", at.item);
         }

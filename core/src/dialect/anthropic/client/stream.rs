@@ -139,7 +139,8 @@ impl StreamWriter {
             | Event::ToolCall { choice: 1.., .. }
             | Event::Arguments { choice: 1.., .. }
             | Event::Finish { choice: 1.., .. } => {}
-            Event::Logprobs { .. } => {}
+            // An answer with media is a failure before it gets here.
+            Event::Logprobs { .. } | Event::Media { .. } => {}
             Event::Text { text, .. } => self.say(Kind::Text, &text, out),
             Event::Reasoning { text, .. } => self.say(Kind::Thinking, &text, out),
             Event::Refusal { text, .. } => {

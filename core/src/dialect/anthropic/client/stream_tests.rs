@@ -11,7 +11,7 @@ use crate::dialect::anthropic::{StreamReader, decode_outcome};
 use crate::failure::Failure;
 use crate::json::Text;
 use crate::task::{Outcome, TaskKind, TokenCount};
-use crate::usage::Usage;
+use crate::usage::{ServiceTier, Usage};
 
 use super::{StreamWriter, encode_answer, encode_count};
 
@@ -26,6 +26,9 @@ const USAGE: Usage = Usage {
     image_input: 0,
     audio_output: 0,
     image_output: 0,
+    cached_audio_input: 0,
+    searches: 0,
+    tier: ServiceTier::Standard,
     estimated: false,
 };
 

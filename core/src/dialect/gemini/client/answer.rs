@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use crate::conversation::{self, Answer, Finish, TokenChance, TokenLogprob};
+use crate::conversation::{self, Answer, Finish, Media, MediaSource, TokenChance, TokenLogprob};
 use crate::dialect::Asked;
 use crate::json::{self, Raw, RawObject};
 use crate::task::TokenCount;
@@ -54,7 +54,17 @@ pub(super) struct Part<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) function_call: Option<FunctionCall<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) inline_data: Option<Blob<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) thought_signature: Option<Cow<'r, str>>,
+}
+
+/// An image, or a recording, in base64.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Blob<'r> {
+    mime_type: &'r str,
+    data: &'r str,
 }
 
 #[derive(Serialize)]
@@ -173,10 +183,9 @@ fn candidate<'r>(choice: &'r conversation::Choice<'r>) -> Candidate<'r> {
                 }
                 calls += 1;
             }
+            conversation::Part::Media(media) => parts.extend(Part::media(media)),
             // No answer has these.
-            conversation::Part::Media(_)
-            | conversation::Part::ToolResult(_)
-            | conversation::Part::CacheMark(_) => {}
+            conversation::Part::ToolResult(_) | conversation::Part::CacheMark(_) => {}
         }
     }
     let ending = Ending::of(choice.finish, refusal, is_malformed);
@@ -227,6 +236,13 @@ impl<'r> Part<'r> {
 
     pub(super) fn thought(text: &'r str) -> Self {
         Self { text: Some(text), thought: Some(true), ..Self::default() }
+    }
+
+    /// A medium that is in place.
+    pub(super) fn media(media: &'r Media<'_>) -> Option<Self> {
+        let MediaSource::Base64 { media_type, data, .. } = &media.source else { return None };
+        let inline_data = Some(Blob { mime_type: media_type, data });
+        Some(Self { inline_data, ..Self::default() })
     }
 
     /// A call, unless its arguments are no object. `position`: among those of its candidate.

@@ -19,7 +19,15 @@ pub(crate) fn call(path: &str, query: &str) -> Option<Call> {
     let model = model(resource).filter(|model| !model.is_empty())?;
     let array = stream && !query.split('&').any(|pair| pair == "alt=sse");
     // Nothing of the query goes on: it may hold the client's key, and the rest is about the form that is chosen here.
-    Some(Call { dialect, model: Some(model), query: None, stream, array })
+    Some(Call {
+        dialect,
+        model: Some(model),
+        query: None,
+        stream,
+        array,
+        mistral: false,
+        anthropic_version: None,
+    })
 }
 
 /// The name of the model that a path's resource names.

@@ -221,7 +221,7 @@ impl<'o, 'a> Contents<'o, 'a> {
         self.others.add(path, blob.others);
         let media_type = blob.media_type.ok_or_else(|| missing(&format!("{path}.mimeType")))?;
         let data = standard(blob.data.ok_or_else(|| missing(&format!("{path}.data")))?);
-        let kind = kind(&media_type);
+        let kind = MediaKind::of(&media_type);
         Ok(Media { kind, source: MediaSource::Base64 { media_type, data, file_name: blob.name }, at })
     }
 
@@ -230,7 +230,7 @@ impl<'o, 'a> Contents<'o, 'a> {
         let uri = file.uri.ok_or_else(|| missing(&format!("{path}.fileUri")))?;
         let rest = uri.split_once("://").map_or("", |(_, rest)| rest);
         let kind = match file.media_type.as_deref().or_else(|| media_type(rest)) {
-            Some(media_type) => kind(media_type),
+            Some(media_type) => MediaKind::of(media_type),
             // The only pages that Gemini watches.
             None if rest.contains("youtube.com/") || rest.starts_with("youtu.be/") => MediaKind::Video,
             None => MediaKind::File,
@@ -266,15 +266,6 @@ fn joined_thoughts(parts: Vec<Part<'_>>) -> Vec<Part<'_>> {
         }
     }
     joined
-}
-
-fn kind(media_type: &str) -> MediaKind {
-    match media_type.split('/').next().unwrap_or_default() {
-        "image" => MediaKind::Image,
-        "audio" => MediaKind::Audio,
-        "video" => MediaKind::Video,
-        _ => MediaKind::File,
-    }
 }
 
 /// Base64 in the standard alphabet with its padding, as other vendors want it; the Python SDK writes the URL-safe one.

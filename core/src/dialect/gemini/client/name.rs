@@ -48,6 +48,7 @@ pub(crate) fn name(field: Field<'_>) -> String {
         Field::MediaSource(at, _) => return format!("{}.fileData.fileUri", part(at)),
         Field::Arguments(at) => return format!("{}.functionCall.args", part(at)),
         Field::ResultCall(at) => return format!("{}.functionResponse.id", part(at)),
+        Field::ResultFailed(at) => return format!("{}.functionResponse.response.error", part(at)),
     };
     fixed.to_owned()
 }

@@ -97,6 +97,15 @@ impl StreamWriter {
                     progress.refusal.push_str(&text);
                 }
             }
+            Event::Media { choice, media } => {
+                let position = self.settled(choice, out);
+                if let Some(progress) = self.choices.get_mut(position) {
+                    progress.is_thinking = false;
+                }
+                if let Some(part) = Part::media(&media) {
+                    self.part(position, part, out);
+                }
+            }
             Event::Signature { choice, signature } => self.signature(choice, Some(&signature), None, out),
             Event::HiddenReasoning { choice, hidden } => self.signature(choice, None, Some(&hidden), out),
             Event::ToolCall { choice, call, tool } => self.call(choice, call, tool, out),

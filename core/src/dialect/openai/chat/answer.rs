@@ -66,12 +66,12 @@ struct CompletionCustom<'a> {
 /// What Google's own OpenAI-compatible endpoint adds to a tool call.
 #[derive(Serialize)]
 pub(super) struct ExtraContent<'a> {
-    google: GoogleContent<'a>,
+    pub(super) google: GoogleContent<'a>,
 }
 
 #[derive(Serialize)]
-struct GoogleContent<'a> {
-    thought_signature: Cow<'a, str>,
+pub(super) struct GoogleContent<'a> {
+    pub(super) thought_signature: Cow<'a, str>,
 }
 
 #[derive(Serialize)]

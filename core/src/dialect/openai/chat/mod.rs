@@ -14,3 +14,4 @@ pub use stream::ChatEncoder;
 pub(crate) use answer::encode_answer;
 pub(crate) use name::name;
 pub(crate) use request::decode_request;
+pub(super) use request::read_url;

@@ -53,9 +53,11 @@ pub(crate) fn name(field: Field<'_>) -> String {
         Field::Arguments(at) => {
             return format!("messages[{}].tool_calls[{}].function.arguments", at.item, at.part);
         }
+        // No client of this dialect can say it.
+        Field::ResultFailed(at) => return format!("messages[{}]", at.item),
         Field::ResultCall(at) => return format!("messages[{}].tool_call_id", at.item),
         Field::CacheMark(at) => {
-            return format!("messages[{}].content[{}].cache_control", at.item, at.part);
+            return format!("messages[{}].content[{}].prompt_cache_breakpoint", at.item, at.part);
         }
     };
     fixed.to_owned()

@@ -40,6 +40,9 @@ fn asks_for_nothing(parent: &str, name: &str, value: &str) -> bool {
     match (parent, name) {
         // What the official SDKs' own message objects carry along when they are sent back.
         (parent, "parsed" | "parsed_arguments" | "index") if parent.starts_with("messages") => true,
+        // What the objects of Mistral's SDK say when nobody has asked for it.
+        (parent, "prefix") if parent.starts_with("messages") => value == "false",
+        ("", "safe_prompt") => value == "false",
         ("", "store") | ("stream_options", "include_obfuscation") => value == "false",
         ("", "function_call") => matches!(value, r#""auto""# | r#""none""#),
         ("", "modalities") => value.split_ascii_whitespace().collect::<String>() == r#"["text"]"#,

@@ -198,13 +198,15 @@ fn read_said<'a>(
         "text" => return Ok(Some(Part::Text(part.text.ok_or_else(|| missing(&field("text")))?))),
         "refusal" => return Ok(Some(Part::Refusal(part.refusal.ok_or_else(|| missing(&field("refusal")))?))),
         "image_url" => {
-            let image = part.image_url.ok_or_else(|| missing(&field("image_url")))?;
+            let image = match part.image_url.ok_or_else(|| missing(&field("image_url")))? {
+                TextOr::Text(url) => return Ok(Some(image_at(url, at))),
+                TextOr::Other(image) => image,
+            };
             others.add(&field("image_url"), image.others);
             if image.detail.is_some_and(|detail| !matches!(&*detail, "auto" | "high" | "original")) {
                 others.note(field("image_url.detail"), false);
             }
-            let url = image.url.ok_or_else(|| missing(&field("image_url.url")))?;
-            (MediaKind::Image, read_url(url))
+            return Ok(Some(image_at(image.url.ok_or_else(|| missing(&field("image_url.url")))?, at)));
         }
         "input_audio" => {
             let audio = part.input_audio.ok_or_else(|| missing(&field("input_audio")))?;
@@ -231,8 +233,12 @@ fn read_said<'a>(
     Ok(Some(Part::Media(Media { kind, source, at })))
 }
 
+fn image_at(url: Text<'_>, at: Place) -> Part<'_> {
+    Part::Media(Media { kind: MediaKind::Image, source: read_url(url), at })
+}
+
 /// A `data:` URL with base64 is content in place; anything else is for the provider to fetch.
-fn read_url(url: Text<'_>) -> MediaSource<'_> {
+pub(in crate::dialect::openai) fn read_url(url: Text<'_>) -> MediaSource<'_> {
     use std::borrow::Cow;
     match url.0 {
         Cow::Borrowed(text) => match split_data_url(text) {
@@ -335,7 +341,7 @@ fn read_tool<'a>(index: usize, tool: ChatTool<'a>, others: &mut Others) -> Resul
             return Ok(Some(Tool {
                 name: custom.name.ok_or_else(|| missing(&format!("{path}.custom.name")))?,
                 description: custom.description,
-                custom: Some(CustomTool { format: custom.format.map(Raw::from) }),
+                custom: Some(CustomTool::of(custom.format.map(Raw::from))),
                 at: Place::item(index),
                 ..Tool::default()
             }));
@@ -367,7 +373,8 @@ fn read_tool_choice<'a>(
             return match &*word {
                 "auto" => Ok(Some(ToolChoice::Auto)),
                 "none" => Ok(Some(ToolChoice::None)),
-                "required" => Ok(Some(ToolChoice::Required)),
+                // Mistral's clients have the other word.
+                "required" | "any" => Ok(Some(ToolChoice::Required)),
                 _ => {
                     Err(Failure::invalid_value("tool_choice", "has to be auto, none, required, or an object"))
                 }

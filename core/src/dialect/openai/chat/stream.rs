@@ -9,7 +9,8 @@ use crate::dialect::Asked;
 use crate::usage::Usage;
 
 use super::answer::{
-    CompletionUsage, ExtraContent, Logprobs, custom_input, extra_content, finish_reason, is_custom,
+    CompletionUsage, ExtraContent, GoogleContent, Logprobs, custom_input, extra_content, finish_reason,
+    is_custom,
 };
 use crate::dialect::openai::failure::encode_failure;
 
@@ -26,7 +27,8 @@ pub struct ChatEncoder {
     logprobs: Vec<(u32, Vec<u8>)>,
     /// The calls of custom tools, by choice and call.
     customs: Vec<(u32, u32)>,
-    /// Calls of functions that stand for custom tools, until they are complete: only then is their text known.
+    /// Calls until they are complete: of functions that stand for custom tools, as only then their text is known, and all for a client
+    /// that takes none but whole ones.
     held: Vec<HeldCall>,
     usage: Option<Usage>,
 }
@@ -38,6 +40,10 @@ struct HeldCall {
     id: String,
     name: String,
     arguments: String,
+    /// As it is written for the client.
+    signature: Option<String>,
+    /// Whether it is the call of a custom tool, which the provider knows as a function.
+    custom: bool,
 }
 
 #[derive(Serialize)]
@@ -85,13 +91,16 @@ impl ChatEncoder {
             }
             Event::ToolCall { choice, call, tool } => {
                 self.begin(choice, out);
-                self.release(choice, out);
+                if !self.asked.mistral {
+                    self.release(choice, out);
+                }
                 self.tool_call(choice, call, &tool, out);
             }
             Event::Arguments { choice, call, json } => self.arguments(choice, call, &json, out),
             Event::Logprobs { choice, tokens } => self.hold_logprobs(choice, &tokens, out),
             // Chat completions have no place for what signs thinking, but in a tool call.
-            Event::Signature { .. } | Event::HiddenReasoning { .. } => {}
+            // An answer with media is a failure before it gets here.
+            Event::Signature { .. } | Event::HiddenReasoning { .. } | Event::Media { .. } => {}
             Event::Finish { choice, finish, .. } => {
                 self.begin(choice, out);
                 self.release(choice, out);
@@ -116,9 +125,12 @@ impl ChatEncoder {
             let delta = ToolCallDelta { r#type: Some("custom"), custom, ..delta };
             return self.delta(choice, "tool_calls", &[delta], out);
         }
-        if is_custom(&self.asked, &tool.name) {
+        let custom = is_custom(&self.asked, &tool.name);
+        if custom || self.asked.mistral {
             let (id, name) = (tool.id.to_string(), tool.name.to_string());
-            self.held.push(HeldCall { choice, call, id, name, arguments: tool.arguments.to_string() });
+            let signature = extra_content(tool).map(|extra| extra.google.thought_signature.into_owned());
+            let arguments = tool.arguments.to_string();
+            self.held.push(HeldCall { choice, call, id, name, arguments, signature, custom });
             return;
         }
         let function = Some(FunctionDelta { name: Some(&tool.name), arguments: &tool.arguments });
@@ -142,17 +154,29 @@ impl ChatEncoder {
         self.delta(choice, "tool_calls", &[delta], out);
     }
 
-    /// Writes the held calls of a choice, as another call begins or the choice ends.
+    /// Writes the held calls of a choice, each whole, as another call begins or the choice ends.
     fn release(&mut self, choice: u32, out: &mut Vec<u8>) {
         let (ready, held) =
             std::mem::take(&mut self.held).into_iter().partition(|held| held.choice == choice);
         self.held = held;
         let ready: Vec<HeldCall> = ready;
         for call in ready {
+            let name = Some(call.name.as_str());
+            let signed =
+                call.signature.as_deref().map(|text| GoogleContent { thought_signature: text.into() });
+            let extra_content = signed.map(|google| ExtraContent { google });
+            let delta = ToolCallDelta { extra_content, ..ToolCallDelta::begin(call.call, &call.id) };
             let input = custom_input(&call.arguments);
-            let custom = Some(CustomDelta { name: Some(&call.name), input: &input });
-            let delta = ToolCallDelta::begin(call.call, &call.id);
-            let delta = ToolCallDelta { r#type: Some("custom"), custom, ..delta };
+            let delta = match call.custom {
+                true => {
+                    let custom = Some(CustomDelta { name, input: &input });
+                    ToolCallDelta { r#type: Some("custom"), custom, ..delta }
+                }
+                false => {
+                    let function = Some(FunctionDelta { name, arguments: &call.arguments });
+                    ToolCallDelta { r#type: Some("function"), function, ..delta }
+                }
+            };
             self.delta(choice, "tool_calls", &[delta], out);
         }
     }

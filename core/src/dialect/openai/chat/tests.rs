@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{ChatEncoder, decode_request, encode_answer};
 use crate::conversation::{
-    Answer, Choice, Event, Finish, Part, Place, TokenChance, TokenLogprob, ToolCall, ToolChoice,
+    Answer, Choice, Event, Finish, Maker, MediaSource, Part, Place, Signature, TokenChance, TokenLogprob,
+    Tool, ToolCall, ToolChoice,
 };
 use crate::dialect::Asked;
 use crate::failure::Failure;
@@ -86,14 +87,18 @@ fn custom_tools_are_read() {
     let body = json!({"model": "m", "messages": [
         {"role": "assistant", "tool_calls": [{"id": "1", "type": "custom", "custom": {"name": "patch", "input": "x"}}]},
         {"role": "tool", "tool_call_id": "1", "content": "y"},
-    ], "tools": [{"type": "custom", "custom": {"name": "patch", "format": {"type": "text"}}}], "tool_choice": {"type": "custom", "custom": {"name": "patch"}}})
+    ], "tools": [{"type": "custom", "custom": {"name": "patch", "format": {"type": "text"}}},
+        {"type": "custom", "custom": {"name": "words", "format": {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a"}}}},
+        {"type": "custom", "custom": {"name": "new", "format": {"type": "text", "x": 1}}},
+    ], "tool_choice": {"type": "custom", "custom": {"name": "patch"}}})
     .to_string();
     let request = decode_request(body.as_bytes()).expect("is a request");
     assert_eq!(request.others, []);
     let [Part::ToolCall(call)] = request.messages[0].parts.as_slice() else { panic!("is a call") };
     assert_eq!((&*call.name, &*call.arguments, call.custom), ("patch", "x", true));
-    let format = request.tools[0].custom.and_then(|custom| custom.format);
-    assert_eq!(format.map(|format| format.get()), Some(r#"{"type":"text"}"#));
+    let has_format = |tool: &Tool<'_>| tool.custom.map(|custom| custom.format.is_some());
+    let formats: Vec<_> = request.tools.iter().map(has_format).collect();
+    assert_eq!(formats, [Some(false), Some(true), Some(true)], "any text is what there is without a format");
     assert_eq!(request.tool_choice, Some(ToolChoice::Named(Text::from("patch"))));
 }
 
@@ -153,6 +158,57 @@ fn a_streamed_call_for_a_custom_tool_is_written_once_it_is_complete() {
         ]
     );
     assert_eq!(chunks.last(), Some(&json!("[DONE]")));
+}
+
+#[test]
+fn a_client_that_takes_calls_only_whole_gets_them_so() {
+    let tool = |call, tool| Event::ToolCall { choice: 0, call, tool };
+    let more = |call, json| Event::Arguments { choice: 0, call, json: Text::from(json) };
+    let signed = ToolCall {
+        signature: Some(Signature { maker: Maker::Gemini, value: Text::from("s") }),
+        ..call("1", "f", false, "{")
+    };
+    let events = vec![
+        Event::Start { id: Some(Text::from("c")), model: None },
+        tool(0, signed),
+        tool(1, call("2", "g", false, "")),
+        more(1, "{\"b\":"),
+        more(0, "}"),
+        more(1, "2}"),
+        Event::Finish { choice: 0, finish: Finish::ToolCalls, stop: None },
+        Event::End,
+    ];
+    let chunks = stream(events, Asked { mistral: true, ..asked(&[], false) });
+    let calls: Vec<_> =
+        deltas(&chunks).iter().filter_map(|delta| delta["tool_calls"].get(0).cloned()).collect();
+    let written = [
+        json!({"index": 0, "id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}, "extra_content": {"google": {"thought_signature": "s"}}}),
+        json!({"index": 1, "id": "2", "type": "function", "function": {"name": "g", "arguments": "{\"b\":2}"}}),
+    ];
+    assert_eq!(calls, written);
+}
+
+#[test]
+fn what_mistrals_clients_say_is_understood() {
+    assert_eq!(
+        others(&json!({"safe_prompt": false, "messages": [
+            {"role": "user", "content": [{"type": "image_url", "image_url": "data:image/png;base64,QQ=="}]},
+            {"role": "assistant", "content": "x", "prefix": false},
+        ]})),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        others(
+            &json!({"safe_prompt": true, "random_seed": 7, "messages": [{"role": "assistant", "content": "x", "prefix": true}]})
+        ),
+        ["random_seed", "safe_prompt", "messages[0].prefix"]
+    );
+    let body = r#"{"model":"m","tool_choice":"any","messages":[{"role":"user","content":[{"type":"image_url","image_url":"https://a/b.png"}]}]}"#;
+    let request = decode_request(body.as_bytes()).expect("is a request");
+    assert_eq!(request.tool_choice, Some(ToolChoice::Required));
+    assert!(
+        matches!(&request.messages[0].parts[..], [Part::Media(media)] if matches!(&media.source, MediaSource::Url(url) if &**url == "https://a/b.png"))
+    );
 }
 
 #[test]

@@ -59,7 +59,8 @@ object! {
         "type" => kind: Text<'a>,
         "text" => text: Text<'a>,
         "refusal" => refusal: Text<'a>,
-        "image_url" => image_url: ImageUrl<'a>,
+        // Mistral's clients may send the bare URL.
+        "image_url" => image_url: TextOr<'a, ImageUrl<'a>>,
         "input_audio" => input_audio: InputAudio<'a>,
         "file" => file: File<'a>,
         "prompt_cache_breakpoint" => cache: CacheBreakpoint<'a>,

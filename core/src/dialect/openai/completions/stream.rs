@@ -64,6 +64,7 @@ impl StreamWriter {
             Event::Reasoning { .. }
             | Event::Signature { .. }
             | Event::HiddenReasoning { .. }
+            | Event::Media { .. }
             | Event::ToolCall { .. }
             | Event::Arguments { .. } => {}
             Event::Error(failure) => {

@@ -52,7 +52,7 @@ impl<'r> Rule<'r> {
             Quirk::Lacks(path) => (path, Action::Lack),
             Quirk::Omits(path) => (path, Action::Remove),
             // These are about what the gateway writes itself.
-            Quirk::Takes(_) | Quirk::JoinsTexts | Quirk::ShortCallIds => return None,
+            Quirk::Takes(_) | Quirk::Within(_) | Quirk::JoinsTexts | Quirk::ShortCallIds => return None,
         };
         Some(Self { path, action })
     }

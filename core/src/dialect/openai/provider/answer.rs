@@ -1,12 +1,11 @@
 //! Reads whole chat completions.
 
-use super::usage::WireUsage;
+use super::usage::{WireUsage, read_tier};
 use super::wire::{self, Said, WireCall, WirePiece};
 use crate::conversation::{Answer, Choice, Finish, Part, Place, Reasoning, ToolCall};
 use crate::dialect::openai::failure::{WireError, answered_failure};
 use crate::failure::Failure;
 use crate::json::{self, Raw, Text, TextOr, object};
-use crate::usage::Usage;
 
 object! {
     /// As much of an answer as the gateway needs of it when its bytes pass as they are.
@@ -14,6 +13,7 @@ object! {
         "id" => id: Text<'a>,
         "model" => model: Text<'a>,
         "usage" => usage: WireUsage,
+        "service_tier" => service_tier: Raw<'a>,
         "error" => error: TextOr<'a, WireError<'a>>,
         ..
     }
@@ -25,6 +25,7 @@ object! {
         "model" => model: Text<'a>,
         "choices" => choices: Vec<WireChoice<'a>>,
         "usage" => usage: WireUsage,
+        "service_tier" => service_tier: Raw<'a>,
         "error" => error: TextOr<'a, WireError<'a>>,
         ..
     }
@@ -48,6 +49,7 @@ object! {
         "reasoning_content" => reasoning_content: Text<'a>,
         "reasoning" => reasoning: Raw<'a>,
         "tool_calls" => tool_calls: Vec<WireCall<'a>>,
+        "images" => images: Raw<'a>,
         ..
     }
 }
@@ -58,7 +60,7 @@ pub(super) fn decode_head(body: &[u8]) -> Result<Answer<'_>, Failure> {
     if let Some(error) = head.error {
         return Err(answered_failure(&error));
     }
-    let usage = head.usage.map(Usage::from);
+    let usage = head.usage.map(|usage| usage.served(read_tier(head.service_tier)));
     Ok(Answer { id: head.id, model: head.model, choices: Vec::new(), usage })
 }
 
@@ -68,6 +70,7 @@ pub(super) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
     if let Some(error) = completion.error {
         return Err(answered_failure(&error));
     }
+    let tier = read_tier(completion.service_tier);
     let choices = completion.choices.filter(|choices| !choices.is_empty()).ok_or_else(unreadable)?;
     let id = completion.id.filter(|id| !id.is_empty());
     let choices = choices
@@ -79,7 +82,7 @@ pub(super) fn decode_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
         id,
         model: completion.model.filter(|model| !model.is_empty()),
         choices,
-        usage: completion.usage.map(Usage::from),
+        usage: completion.usage.map(|usage| usage.served(tier)),
     })
 }
 
@@ -119,6 +122,7 @@ fn read_choice<'a>(
         });
     }
     parts.extend(message.refusal.filter(|text| !text.is_empty()).map(Part::Refusal));
+    parts.extend(wire::images(message.images).into_iter().map(Part::Media));
     let calls = message.tool_calls.unwrap_or_default();
     let has_calls = !calls.is_empty();
     for (call, wire) in calls.into_iter().enumerate() {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{decode_native, decode_outcome};
 use crate::conversation::{Answer, Finish, Part};
 use crate::task::{Outcome, TaskKind, TokenCount};
+use crate::usage::ServiceTier;
 
 fn decoded(body: &Value) -> String {
     let body = body.to_string();
@@ -157,6 +158,31 @@ proptest! {
             let _ = decode_outcome(kind, &bytes);
             let _ = super::super::decode_failure(400, &body);
             let _ = super::super::decode_failure(400, &bytes);
+        }
+    }
+}
+
+#[test]
+fn how_it_was_served_is_told() {
+    for (word, tier) in [
+        (json!("default"), ServiceTier::Standard),
+        (json!("flex"), ServiceTier::Flex),
+        (json!("priority"), ServiceTier::Priority),
+        (json!("fast"), ServiceTier::Fast),
+        (json!("batch"), ServiceTier::Batch),
+        (json!("scale"), ServiceTier::Standard),
+        (json!(null), ServiceTier::Standard),
+        (json!({"x": 1}), ServiceTier::Standard),
+    ] {
+        let mut body = completion(&json!({"content": "Hi"}), "stop");
+        body["service_tier"] = word.clone();
+        body["usage"] = json!({"prompt_tokens": 3, "completion_tokens": 1});
+        let body = body.to_string();
+        for decode in [decode_outcome, decode_native] {
+            let Ok(Outcome::Conversation(answer)) = decode(TaskKind::Conversation, body.as_bytes()) else {
+                panic!("{word}");
+            };
+            assert_eq!(answer.usage.map(|usage| usage.tier), Some(tier), "{word}");
         }
     }
 }

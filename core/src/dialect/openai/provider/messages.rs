@@ -250,6 +250,10 @@ impl<'r> Writer<'r, '_> {
             let reason = "has to be the id of an earlier tool call";
             return Err(self.lacks.invalid_value(Field::ResultCall(result.at), reason));
         }
+        if result.failed {
+            // There is no field for it; the result's own words go on.
+            self.lacks.omission(Field::ResultFailed(result.at));
+        }
         let mut message = self.empty("tool");
         message.tool_call_id = Some(self.call_id(&result.call));
         for part in &result.parts {

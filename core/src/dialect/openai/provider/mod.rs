@@ -20,7 +20,7 @@ mod wire;
 pub use stream::ChunkReader;
 
 pub(in crate::dialect::openai) use messages::short_call_id;
-pub(in crate::dialect) use usage::WireUsage;
+pub(in crate::dialect) use usage::{WireUsage, read_tier};
 
 use super::super::{Encoded, Lacks, ProviderDialect, Wanted};
 use crate::failure::Failure;
@@ -28,10 +28,13 @@ use crate::policy::Provider;
 use crate::task::{Outcome, Task, TaskKind};
 
 /// Whether a provider is OpenAI itself, which has all of its APIs.
-pub(crate) fn is_openai(provider: &Provider) -> bool {
-    let host = provider.endpoint.host.as_str();
-    provider.dialect == ProviderDialect::OpenAi
-        && (host == "api.openai.com" || host.ends_with(".api.openai.com"))
+fn is_openai(provider: &Provider) -> bool {
+    provider.dialect == ProviderDialect::OpenAi && is_host(&provider.endpoint.host)
+}
+
+/// Whether a host is OpenAI's own.
+pub(crate) fn is_host(host: &str) -> bool {
+    host == "api.openai.com" || host.ends_with(".api.openai.com")
 }
 
 /// Whether a provider runs OpenAI's own software: OpenAI, or Azure.

@@ -8,6 +8,7 @@ use super::model::Family;
 use super::{is_openai, is_openai_made};
 use crate::conversation::{Effort, Field, Format, JsonSchema, Request, Thinking, Tool, ToolChoice};
 use crate::dialect::presets::Quirks;
+use crate::dialect::ranges::{Range, Ranges};
 use crate::dialect::{Encoded, Lacks, Wanted};
 use crate::failure::Failure;
 use crate::json::{Raw, Text, object};
@@ -22,9 +23,21 @@ struct Body<'r> {
     tool_choice: Option<Choice<'r>>,
     parallel_tool_calls: Option<bool>,
     max_tokens: Option<u64>,
-    temperature: Option<f64>,
+    numbers: Numbers<'r>,
     effort: Option<Effort>,
     thinking: Option<Switch>,
+}
+
+/// What has a range, and is sent.
+struct Numbers<'r> {
+    temperature: Option<f64>,
+    top_p: Option<f64>,
+    top_k: Option<u64>,
+    presence_penalty: Option<f64>,
+    frequency_penalty: Option<f64>,
+    stop: &'r [Text<'r>],
+    choices: Option<u64>,
+    top_logprobs: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -184,7 +197,7 @@ pub(super) fn encode(
         parallel_tool_calls: request.parallel_tool_calls.filter(|_| !tools.is_empty()),
         tools,
         max_tokens: request.max_tokens.or(wanted.default_max_tokens.map(u64::from)),
-        temperature: write_temperature(request, family, shape, lacks),
+        numbers: write_numbers(request, wanted, write_temperature(request, family, shape, lacks), lacks),
         effort,
         thinking,
     };
@@ -250,6 +263,41 @@ fn write_temperature(request: &Request<'_>, family: Family, shape: Shape, lacks:
         return None;
     }
     Some(asked)
+}
+
+/// The numbers for which the vendor has a field, each within its range.
+fn write_numbers<'r>(
+    request: &'r Request<'_>,
+    wanted: Wanted<'_>,
+    temperature: Option<f64>,
+    lacks: &mut Lacks,
+) -> Numbers<'r> {
+    let quirks = Quirks::of(wanted.provider);
+    let ranges = Ranges::of_openai(wanted.provider, is_openai_made(wanted.provider));
+    let has = |name| quirks.word(name).is_some();
+    let mut fit =
+        |value: Option<f64>, range: Range, name, field| range.fit(value.filter(|_| has(name)), field, lacks);
+    let temperature = fit(temperature, ranges.temperature, "temperature", Field::Temperature);
+    let top_p = fit(request.top_p, ranges.top_p, "top_p", Field::TopP);
+    let presence_penalty =
+        fit(request.presence_penalty, ranges.penalties, "presence_penalty", Field::PresencePenalty);
+    let frequency_penalty =
+        fit(request.frequency_penalty, ranges.penalties, "frequency_penalty", Field::FrequencyPenalty);
+    let top_k = request.top_k.filter(|_| quirks.takes("top_k"));
+    let choices = request.choices.filter(|_| has("n")).map(u64::from);
+    let top_logprobs = request.top_logprobs.filter(|_| has("top_logprobs")).map(u64::from);
+    let stop = if has("stop") { &request.stop[..] } else { &[] };
+    let kept = ranges.stop.fit_length(stop.len(), Field::Stop, lacks);
+    Numbers {
+        temperature,
+        top_p,
+        top_k: ranges.top_k.fit_whole(top_k, Field::TopK, lacks),
+        presence_penalty,
+        frequency_penalty,
+        stop: stop.get(..kept).unwrap_or(stop),
+        choices: ranges.choices.fit_whole(choices, Field::Choices, lacks),
+        top_logprobs: ranges.top_logprobs.fit_whole(top_logprobs, Field::TopLogprobs, lacks),
+    }
 }
 
 /// How much to think, and whether.
@@ -444,16 +492,16 @@ impl Serialize for Body<'_> {
         let is_lacking = format_kind(&request.format).is_some_and(|kind| self.quirks.lacks(kind));
         map.put("response_format", write_format(&request.format).filter(|_| !is_lacking))?;
         map.put("max_completion_tokens", self.max_tokens)?;
-        map.put("temperature", self.temperature)?;
-        map.put("top_p", request.top_p)?;
-        map.put("top_k", request.top_k.filter(|_| self.quirks.takes("top_k")))?;
-        map.put("presence_penalty", request.presence_penalty)?;
-        map.put("frequency_penalty", request.frequency_penalty)?;
+        map.put("temperature", self.numbers.temperature)?;
+        map.put("top_p", self.numbers.top_p)?;
+        map.put("top_k", self.numbers.top_k)?;
+        map.put("presence_penalty", self.numbers.presence_penalty)?;
+        map.put("frequency_penalty", self.numbers.frequency_penalty)?;
         map.put("seed", request.seed)?;
-        map.put("stop", (!request.stop.is_empty()).then_some(&request.stop))?;
-        map.put("n", request.choices)?;
+        map.put("stop", (!self.numbers.stop.is_empty()).then_some(self.numbers.stop))?;
+        map.put("n", self.numbers.choices)?;
         map.put("logprobs", request.logprobs.then_some(true))?;
-        map.put("top_logprobs", request.top_logprobs)?;
+        map.put("top_logprobs", self.numbers.top_logprobs)?;
         map.put("reasoning_effort", self.effort)?;
         map.put("thinking", self.thinking)?;
         map.put("verbosity", said(&request.verbosity))?;

@@ -11,7 +11,7 @@ use crate::conversation::{
 };
 use crate::dialect::openai::decode_request;
 use crate::dialect::presets::Preset;
-use crate::dialect::{ClientDialect, Encoded, Lacks, ProviderDialect, Wanted};
+use crate::dialect::{ClientDialect, Encoded, Lacks, ProviderDialect, Ranges, Wanted};
 use crate::failure::Failure;
 use crate::json::{Raw, Text};
 use crate::policy::Provider;
@@ -123,6 +123,56 @@ fn a_request_comes_back_as_it_was() {
     assert_eq!(serde_json::from_slice::<Value>(&encoded.body).expect("is JSON"), body);
     let second = decode_request(&encoded.body).expect("is a request");
     assert_eq!(format!("{:?}", task.conversation().expect("is one")), format!("{second:?}"));
+}
+
+/// Each vendor's row of ranges: far beyond its ends, the ends are sent, and nothing where the vendor has no such field.
+#[test]
+fn what_is_out_of_range_is_brought_into_it() {
+    let rows = Ranges::all().filter(|(name, _)| *name == "openai" || Preset::named(name).is_some());
+    let mut ran = 0;
+    for (name, ranges) in rows {
+        let preset = Preset::named(name).map(|preset| preset.name);
+        for (far, penalty) in [(1e6, 1e6), (-1e6, -1e6)] {
+            let many = if far > 0.0 { 1_000_000 } else { 1 };
+            let request = Request {
+                messages: hello(),
+                temperature: Some(far),
+                top_p: Some(far),
+                top_k: (name != "openai").then_some(many),
+                presence_penalty: Some(penalty),
+                frequency_penalty: Some(penalty),
+                choices: Some(many as u32),
+                logprobs: true,
+                top_logprobs: Some(many as u32),
+                stop: vec!["x".into(); 3000],
+                ..Request::default()
+            };
+            let (body, lacks) = body(request, "gpt-4o", preset);
+            let mut noted: Vec<_> = lacks.excesses().iter().map(|it| it.parameter.as_str()).collect();
+            let mut expected = Vec::new();
+            for (field, range, given) in [
+                ("temperature", ranges.temperature, far),
+                ("top_p", ranges.top_p, far),
+                ("top_k", ranges.top_k, many as f64),
+                ("presence_penalty", ranges.penalties, penalty),
+                ("frequency_penalty", ranges.penalties, penalty),
+                ("n", ranges.choices, many as f64),
+                ("top_logprobs", ranges.top_logprobs, many as f64),
+            ] {
+                let Some(sent) = body[field].as_f64() else { continue };
+                assert_eq!(sent, given.max(range.least).min(range.most), "{field} at {name}");
+                expected.extend((sent != given).then_some(field));
+            }
+            let stops = body["stop"].as_array().expect("is a list").len() as f64;
+            assert_eq!(stops, ranges.stop.most.min(3000.0), "{name}");
+            expected.extend((stops < 3000.0).then_some("stop"));
+            noted.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(noted, expected, "{name}");
+            ran += expected.len();
+        }
+    }
+    assert!(ran > 60, "only {ran} values were out of range");
 }
 
 #[test]
@@ -340,7 +390,7 @@ fn cache_marks_are_breakpoints_or_named_once() {
     assert!(lacks.omissions().is_empty());
     let (old, lacks) = body(request(), "gpt-4o", None);
     assert_eq!(old["messages"][1]["content"], "c");
-    assert_eq!(lacks.omissions(), ["messages[1].content[1].cache_control"]);
+    assert_eq!(lacks.omissions(), ["messages[1].content[1].prompt_cache_breakpoint"]);
 }
 
 #[test]

@@ -54,6 +54,7 @@ struct Place {
 struct WireUsage {
     prompt_tokens: Option<u64>,
     total_tokens: Option<u64>,
+    search_units: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +115,10 @@ pub(crate) fn decode(body: &[u8]) -> Result<Answer<'_>, Failure> {
         model: ranking.model,
         results: results.collect::<Result<_, Failure>>()?,
         usage: input.map(|input| Usage { input, ..Usage::default() }),
-        searches: ranking.meta.and_then(|meta| Some(meta.billed_units?.search_units? as u64)),
+        searches: ranking
+            .meta
+            .and_then(|meta| Some(meta.billed_units?.search_units? as u64))
+            .or(ranking.usage.and_then(|usage| usage.search_units)),
     })
 }
 
@@ -163,6 +167,8 @@ mod tests {
             assert_eq!((answer.results[0].index, answer.results[0].score), (1, 0.9));
             assert_eq!(answer.usage.map(|usage| usage.input), Some(5));
         }
+        let routed = decode(br#"{"results":[],"usage":{"cost":0.001,"search_units":3}}"#).expect("reads");
+        assert_eq!((routed.searches, routed.usage), (Some(3), None));
         let billed =
             decode(br#"{"results":[],"meta":{"billed_units":{"search_units":2.0}}}"#).expect("reads");
         assert_eq!((billed.searches, billed.usage), (Some(2), None));

@@ -1,12 +1,13 @@
 //! Streamed answers as providers write them.
 
 use super::answer::{broken_off, made_call_id};
-use super::usage::WireUsage;
+use super::usage::{WireUsage, read_tier};
 use super::wire::{self, Said, WireCall, WirePiece};
 use crate::conversation::{Event, Place, ToolCall};
 use crate::dialect::openai::failure::{WireError, answered_failure};
 use crate::failure::Failure;
 use crate::json::{self, Raw, Text, TextOr, object};
+use crate::usage::ServiceTier;
 
 /// Reads the chunks of one streamed answer.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub struct ChunkReader {
     id: Option<String>,
     over: bool,
     choices: Vec<ChoiceState>,
+    /// How the vendor says it serves the request.
+    tier: ServiceTier,
 }
 
 /// What is known of one of the answers.
@@ -43,6 +46,7 @@ object! {
         "model" => model: Text<'a>,
         "choices" => choices: Vec<ChunkChoice<'a>>,
         "usage" => usage: WireUsage,
+        "service_tier" => service_tier: Raw<'a>,
         "x_groq" => x_groq: XGroq<'a>,
         "error" => error: TextOr<'a, WireError<'a>>,
         ..
@@ -76,6 +80,7 @@ object! {
         "reasoning_content" => reasoning_content: Text<'a>,
         "reasoning" => reasoning: Raw<'a>,
         "tool_calls" => tool_calls: Vec<WireCall<'a>>,
+        "images" => images: Raw<'a>,
         ..
     }
 }
@@ -103,6 +108,9 @@ impl ChunkReader {
         if let Some(error) = error {
             return self.fail(answered_failure(&TextOr::Text(error)), emit);
         }
+        if chunk.service_tier.is_some() {
+            self.tier = read_tier(chunk.service_tier);
+        }
         let usage = chunk.usage.or(groq);
         let choices = chunk.choices.unwrap_or_default();
         if self.id.is_none() {
@@ -121,7 +129,7 @@ impl ChunkReader {
             }
         }
         if let Some(usage) = usage {
-            emit(Event::Usage(usage.into()));
+            emit(Event::Usage(usage.served(self.tier)));
         }
     }
 
@@ -138,6 +146,11 @@ impl ChunkReader {
             }
             false => self.fail(Failure::truncated(), emit),
         }
+    }
+
+    /// How the vendor has said so far that it serves the request.
+    pub fn tier(&self) -> ServiceTier {
+        self.tier
     }
 
     fn choice(&mut self, chunk: ChunkChoice<'_>, emit: &mut dyn FnMut(Event<'_>)) {
@@ -167,6 +180,9 @@ impl ChunkReader {
         }
         if let Some(text) = delta.refusal.filter(|text| !text.is_empty()) {
             emit(Event::Refusal { choice, text });
+        }
+        for media in wire::images(delta.images) {
+            emit(Event::Media { choice, media });
         }
         for call in delta.tool_calls.unwrap_or_default() {
             state.call(call, answer, emit);

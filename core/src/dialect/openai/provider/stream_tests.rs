@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::ChunkReader;
 use crate::conversation::Event;
+use crate::usage::ServiceTier;
 
 fn short(event: &Event<'_>) -> String {
     match event {
@@ -209,4 +210,29 @@ proptest! {
         prop_assert_eq!(events.iter().filter(|event| is_last(event)).count(), 1);
         prop_assert!(events.last().is_some_and(is_last));
     }
+}
+
+#[test]
+fn the_last_word_on_the_tier_stands_with_the_usage() {
+    let tiers = |chunks: &[&str]| {
+        let mut reader = ChunkReader::default();
+        let mut tiers = Vec::new();
+        for chunk in chunks {
+            reader.event(chunk, &mut |event| {
+                if let Event::Usage(usage) = event {
+                    tiers.push(usage.tier);
+                }
+            });
+        }
+        (tiers, reader.tier())
+    };
+    let begun = r#"{"id":"c","service_tier":"priority","choices":[{"delta":{"content":"a"}}]}"#;
+    let usage = r#"{"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}"#;
+    let changed = r#"{"id":"c","service_tier":"default","choices":[]}"#;
+    let odd = r#"{"id":"c","service_tier":[1],"choices":[]}"#;
+    assert_eq!(tiers(&[begun, usage]), (vec![ServiceTier::Priority], ServiceTier::Priority));
+    assert_eq!(tiers(&[begun, changed, usage]), (vec![ServiceTier::Standard], ServiceTier::Standard));
+    assert_eq!(tiers(&[odd, usage]), (vec![ServiceTier::Standard], ServiceTier::Standard));
+    // It broke off before its usage.
+    assert_eq!(tiers(&[begun]), (vec![], ServiceTier::Priority));
 }

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::usage::Usage;
+use crate::json::{Raw, Text};
+use crate::usage::{ServiceTier, Usage};
 
 /// A usage as it stands on the wire.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -38,6 +39,19 @@ struct CompletionDetails {
     reasoning_tokens: Option<u64>,
     audio_tokens: Option<u64>,
     image_tokens: Option<u64>,
+}
+
+impl WireUsage {
+    /// The usage of an answer that was served in this tier.
+    pub(in crate::dialect) fn served(self, tier: ServiceTier) -> Usage {
+        Usage { tier, ..self.into() }
+    }
+}
+
+/// How an answer says it was served; compatible vendors may have anything there.
+pub(in crate::dialect) fn read_tier(word: Option<Raw<'_>>) -> ServiceTier {
+    let word = word.and_then(|word| word.read::<Text<'_>>().ok());
+    word.map_or(ServiceTier::Standard, |word| ServiceTier::read(&word))
 }
 
 impl From<WireUsage> for Usage {

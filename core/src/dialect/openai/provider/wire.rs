@@ -3,7 +3,8 @@
 //! Compatible vendors differ: reasoning is `reasoning_content` (DeepSeek, vLLM, xAI) or `reasoning` (Groq, OpenRouter,
 //! Together), content may be a list of pieces (Mistral), arguments may be an object.
 
-use crate::conversation::{Finish, TokenChance, TokenLogprob};
+use crate::conversation::{Finish, Media, MediaKind, Place, TokenChance, TokenLogprob};
+use crate::dialect::openai::chat::read_url;
 use crate::json::{Raw, Text, TextOr, object};
 
 object! {
@@ -105,6 +106,27 @@ fn thought<'a>(thinking: TextOr<'a, Vec<WirePiece<'a>>>) -> Vec<Said<'a>> {
             pieces.into_iter().filter_map(|piece| piece.text).map(Said::Reasoning).collect()
         }
     }
+}
+
+object! {
+    struct WireImage<'a> {
+        "image_url" => image_url: WireUrl<'a>,
+        ..
+    }
+}
+
+object! {
+    struct WireUrl<'a> {
+        "url" => url: Text<'a>,
+        ..
+    }
+}
+
+/// The images of an answer, which OpenAI's own have not (OpenRouter).
+pub(super) fn images(list: Option<Raw<'_>>) -> Vec<Media<'_>> {
+    let list = list.and_then(|list| list.read::<Vec<WireImage<'_>>>().ok()).unwrap_or_default();
+    let urls = list.into_iter().filter_map(|image| image.image_url?.url);
+    urls.map(|url| Media { kind: MediaKind::Image, source: read_url(url), at: Place::default() }).collect()
 }
 
 /// Reasoning under whichever name it comes; some vendors write the same text under both.

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::conversation::{
-    Answer, Choice, Finish, Media, MediaKind, MediaSource, Part, Reasoning, TokenChance, TokenLogprob,
-    ToolCall,
+    Answer, Choice, Finish, Media, MediaSource, Part, Reasoning, TokenChance, TokenLogprob, ToolCall,
 };
 use crate::dialect::Asked;
 use crate::failure::{Failure, Kind};
@@ -49,7 +48,7 @@ pub(super) enum Item<'a> {
     ImageGenerationCall {
         id: String,
         status: Status,
-        result: &'a str,
+        result: Option<&'a str>,
         output_format: &'a str,
     },
 }
@@ -281,24 +280,27 @@ fn write_items(choice: &Choice<'_>, id: &str, asked: &Asked) -> Vec<Vec<u8>> {
                 let id = item_id(call_prefix(is_custom(call, asked)), id, items.len());
                 items.push(write_call(call, id, asked));
             }
-            Part::Media(Media {
-                kind: MediaKind::Image,
-                source: MediaSource::Base64 { media_type, data, .. },
-                ..
-            }) => items.push(Item::ImageGenerationCall {
-                id: item_id("ig", id, items.len()),
-                status: Status::Completed,
-                result: data,
-                output_format: media_type.strip_prefix("image/").unwrap_or(media_type),
-            }),
-            // A model's answer has none of these, or the dialect has no item for them.
-            Part::Media(_) | Part::ToolResult(_) | Part::CacheMark(_) => {}
+            Part::Media(media) => {
+                let id = item_id("ig", id, items.len());
+                items.extend(image(media, id, Status::Completed));
+            }
+            // A model's answer has none of these.
+            Part::ToolResult(_) | Part::CacheMark(_) => {}
         }
     }
     if let Some(last) = items.last_mut() {
         last.set_status(last_status(choice.finish));
     }
     items.iter().map(|item| serde_json::to_vec(item).unwrap_or_default()).collect()
+}
+
+/// The item of an image in place; of other media there is none, and [`shows`](crate::dialect::ClientDialect::shows) says so.
+pub(super) fn image<'a>(media: &'a Media<'_>, id: String, status: Status) -> Option<Item<'a>> {
+    let MediaSource::Base64 { media_type, data, .. } = &media.source else { return None };
+    let format = media_type.strip_prefix("image/")?;
+    // What is not there yet has no result.
+    let result = (status != Status::InProgress).then_some(&**data);
+    Some(Item::ImageGenerationCall { id, status, result, output_format: format })
 }
 
 /// Adds a piece of thinking; two items where it is both signed and hidden, as an item has one seal only.

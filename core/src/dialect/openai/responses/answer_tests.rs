@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::conversation::{Maker, MediaSource, Place, Role, Signature};
+use crate::conversation::{Maker, MediaKind, MediaSource, Place, Role, Signature};
 use crate::dialect::openai::responses::decode_request;
 
 fn asked() -> Asked {

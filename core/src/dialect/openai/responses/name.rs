@@ -63,6 +63,8 @@ pub(crate) fn name(field: Field<'_>) -> String {
             return format!("{}.file_data", part(at));
         }
         Field::Arguments(at) => return format!("{}.arguments", item(at)),
+        // No client of this dialect can say it.
+        Field::ResultFailed(at) => return item(at),
         Field::ResultCall(at) => return format!("{}.call_id", item(at)),
         Field::CacheMark(at) => return format!("{}.prompt_cache_breakpoint", part(at)),
     };

@@ -4,11 +4,12 @@ use serde::Deserialize;
 
 use crate::conversation::{Answer, Event, Finish, Maker, Place, Signature, ToolCall};
 use crate::dialect::openai::failure::{WireError, streamed_failure};
+use crate::dialect::openai::provider::read_tier;
 use crate::dialect::provider_failure;
 use crate::failure::Failure;
 use crate::json::{self, Text, object};
 use crate::task::Outcome;
-use crate::usage::Usage;
+use crate::usage::{ServiceTier, Usage};
 
 /// The dialect has one answer to a request.
 const CHOICE: u32 = 0;
@@ -18,6 +19,7 @@ object! {
         "id" => id: Text<'a>,
         "model" => model: Text<'a>,
         "usage" => usage: WireUsage,
+        "service_tier" => service_tier: json::Raw<'a>,
         "error" => error: WireError<'a>,
         "incomplete_details" => incomplete: IncompleteDetails<'a>,
         ..
@@ -89,7 +91,7 @@ pub(crate) fn decode_outcome(body: &[u8]) -> Result<Outcome<'_>, Failure> {
         id: response.id,
         model: response.model,
         choices: Vec::new(),
-        usage: response.usage.map(Usage::from),
+        usage: response.usage.map(|usage| usage.served(read_tier(response.service_tier))),
     }))
 }
 
@@ -101,6 +103,8 @@ pub struct StreamReader {
     over: bool,
     /// The positions of the calls among the items, in the order of the calls.
     calls: Vec<u32>,
+    /// How OpenAI says it serves the request.
+    tier: ServiceTier,
 }
 
 type Emit<'e> = &'e mut dyn FnMut(Event<'_>);
@@ -141,6 +145,11 @@ impl StreamReader {
         }
     }
 
+    /// How OpenAI has said so far that it serves the request.
+    pub fn tier(&self) -> ServiceTier {
+        self.tier
+    }
+
     fn fail(&mut self, failure: Failure, emit: Emit<'_>) {
         self.over = true;
         emit(Event::Error(failure));
@@ -154,6 +163,10 @@ impl StreamReader {
             return self.fail(failure(&error), emit);
         }
         let response = event.response;
+        // At first it may say what was asked for; its last word is what was done.
+        if let Some(tier) = response.as_ref().and_then(|response| response.service_tier) {
+            self.tier = read_tier(Some(tier));
+        }
         match kind {
             "response.failed" => {
                 let error = response.as_ref().and_then(|response| response.error.as_ref());
@@ -243,7 +256,7 @@ impl StreamReader {
 
     fn count(&mut self, usage: Option<WireUsage>, emit: Emit<'_>) {
         if let Some(usage) = usage {
-            emit(Event::Usage(usage.into()));
+            emit(Event::Usage(usage.served(self.tier)));
         }
     }
 }
@@ -265,6 +278,12 @@ fn failure(error: &WireError<'_>) -> Failure {
     match about_the_request {
         true => provider_failure(400, error.message.as_deref()),
         false => streamed_failure(error),
+    }
+}
+
+impl WireUsage {
+    fn served(self, tier: ServiceTier) -> Usage {
+        Usage { tier, ..self.into() }
     }
 }
 

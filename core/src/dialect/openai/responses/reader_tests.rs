@@ -110,3 +110,23 @@ proptest! {
         let _ = decode_outcome(&body);
     }
 }
+
+#[test]
+fn how_it_was_served_is_told_at_the_end() {
+    let created = r#"{"type":"response.created","response":{"id":"r","service_tier":"auto"}}"#;
+    let completed = r#"{"type":"response.completed","response":{"service_tier":"flex","usage":{"input_tokens":1,"output_tokens":1}}}"#;
+    let mut reader = StreamReader::default();
+    let mut tiers = Vec::new();
+    for data in [created, completed] {
+        reader.event("", data, &mut |event| {
+            if let Event::Usage(usage) = event {
+                tiers.push(usage.tier);
+            }
+        });
+    }
+    assert_eq!((tiers, reader.tier()), (vec![ServiceTier::Flex], ServiceTier::Flex));
+    let whole =
+        br#"{"id":"r","output":[],"service_tier":"priority","usage":{"input_tokens":1,"output_tokens":1}}"#;
+    let Ok(Outcome::Conversation(answer)) = decode_outcome(whole) else { panic!("reads") };
+    assert_eq!(answer.usage.map(|usage| usage.tier), Some(ServiceTier::Priority));
+}

@@ -134,11 +134,10 @@ fn read_tool<'a>(index: usize, tool: WireTool<'a>, others: &mut Others) -> Resul
         "custom" => {
             let more = tool.parameters.map(|value| ("parameters".into(), value));
             others.add(&path, tool.others.into_iter().chain(more));
-            let format = tool.format.filter(|format| !is_free_text(*format));
             Ok(Some(Tool {
                 name: tool.name.ok_or_else(|| missing(&field("name")))?,
                 description: tool.description,
-                custom: Some(CustomTool { format }),
+                custom: Some(CustomTool::of(tool.format)),
                 at,
                 ..Tool::default()
             }))
@@ -149,11 +148,6 @@ fn read_tool<'a>(index: usize, tool: WireTool<'a>, others: &mut Others) -> Resul
             Ok(None)
         }
     }
-}
-
-/// Whether a custom tool's format is what it has without one.
-fn is_free_text(format: Raw<'_>) -> bool {
-    format.get().split_ascii_whitespace().collect::<String>() == r#"{"type":"text"}"#
 }
 
 fn read_tool_choice<'a>(

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_seal_comes_back_as_what_it_was() {
-        for maker in [Maker::OpenAi, Maker::Anthropic, Maker::Gemini] {
+        for maker in [Maker::OpenAi, Maker::Anthropic, Maker::Gemini, Maker::Bedrock] {
             let signature = Signature { maker, value: Text::from("gAAA.x:y") };
             let read = |text: String| Seal::read(Text::from(text));
             assert_eq!(read(hidden(&signature).into_owned()), Seal::Hidden(signature.clone()));

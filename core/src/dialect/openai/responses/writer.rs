@@ -5,15 +5,15 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
-use crate::conversation::{Event, Finish, Signature, TokenChance, TokenLogprob, ToolCall};
+use crate::conversation::{Event, Finish, Media, Signature, TokenChance, TokenLogprob, ToolCall};
 use crate::dialect::Asked;
 use crate::failure::Failure;
 use crate::json::Text;
 use crate::usage::Usage;
 
 use super::answer::{
-    Content, End, Head, Item, Logprob, Status, call_prefix, custom_input, error_code, is_custom, item_id,
-    last_status, write_json, write_response,
+    Content, End, Head, Item, Logprob, Status, call_prefix, custom_input, error_code, image, is_custom,
+    item_id, last_status, write_json, write_response,
 };
 use super::seal;
 
@@ -199,6 +199,7 @@ impl StreamWriter {
                 self.close_open(Status::Completed, None, out);
                 self.seal(seal::hidden(&hidden), out);
             }
+            Event::Media { choice: 0, media } => self.image(&media, out),
             Event::ToolCall { choice: 0, call, tool } => self.call(call, &tool, out),
             Event::Arguments { choice: 0, call, json } => self.arguments(call, &json, out),
             Event::Logprobs { choice: 0, tokens } => self.logprobs.extend(tokens.iter().map(owned)),
@@ -272,6 +273,22 @@ impl StreamWriter {
         );
         let item = reasoning(&id, Status::Completed, Vec::new(), Some(seal));
         self.complete(position, &item, out);
+    }
+
+    /// Writes an image, which comes whole.
+    fn image(&mut self, media: &Media<'_>, out: &mut Vec<u8>) {
+        self.close_open(Status::Completed, None, out);
+        let (id, position) = self.new_item("ig", out);
+        let Some(begun) = image(media, id.clone(), Status::InProgress) else { return };
+        self.lines.item("response.output_item.added", position, &begun, out);
+        for kind in ["response.image_generation_call.in_progress", "response.image_generation_call.completed"]
+        {
+            let detail = Detail { r#type: kind, item_id: &id, output_index: position, ..Detail::default() };
+            self.lines.detail(detail, out);
+        }
+        if let Some(item) = image(media, id.clone(), Status::Completed) {
+            self.complete(position, &item, out);
+        }
     }
 
     fn open(&mut self, kind: Kind, out: &mut Vec<u8>) {

@@ -1,27 +1,19 @@
-//! The service root: one for each Envoy, on its main thread. It keeps the keys of `callers.source` current.
+//! Keeps the keys of `callers.source` current.
 
 use std::time::Duration;
 
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 use sluice_core::identity::bundle::{Outcome, Refresher, STATUS, Status, TIMEOUT, Trouble};
-use sluice_core::policy::Document;
+use sluice_core::policy::SourceEntry;
 
 use crate::host;
 
-/// How often the root looks whether something is to be done.
-const TICK: Duration = Duration::from_millis(500);
-/// Until the first look: Envoy's clusters are ready once it serves, which is after the root was configured.
-const FIRST_TICK: Duration = Duration::from_millis(20);
-
-/// What the service root works on.
-pub struct Service {
-    keys: Option<Keys>,
-}
-
-struct Keys {
+/// The keys of a source.
+pub struct Keys {
     refresher: Refresher,
     started: Duration,
-    ticking: bool,
+    /// The call that is to be answered.
+    call: Option<u32>,
     metrics: Metrics,
 }
 
@@ -31,54 +23,35 @@ struct Metrics {
     serial: u32,
 }
 
-impl Service {
-    /// Takes the policy document; credentials of providers are none of the service's business.
-    pub fn new(document: &[u8]) -> Result<Self, String> {
-        let document = Document::parse(document).map_err(|faults| faults.to_string())?;
-        let keys = document.callers.source.map(|source| -> Result<Keys, host::Refused> {
-            host::set_tick(FIRST_TICK)?;
-            let metrics = Metrics {
-                age: host::define_metric(MetricType::Gauge, "sluice_key_source_age_seconds")?,
-                serial: host::define_metric(MetricType::Gauge, "sluice_key_source_serial")?,
-            };
-            Ok(Keys { refresher: Refresher::new(source), started: host::now(), ticking: false, metrics })
-        });
-        let keys = keys
-            .transpose()
-            .map_err(|host::Refused(status)| format!("the service could not be set up (status {status})"))?;
-        Ok(Self { keys })
-    }
-
-    pub fn tick(&mut self) {
-        if let Some(keys) = &mut self.keys {
-            keys.tick();
-        }
-    }
-
-    pub fn answered(&mut self, size: usize) {
-        if let Some(keys) = &mut self.keys {
-            keys.answered(size);
-        }
-    }
-}
-
 impl Keys {
-    fn tick(&mut self) {
-        if !self.ticking {
-            self.ticking = host::set_tick(TICK).is_ok();
-        }
+    pub fn new(source: SourceEntry) -> Result<Self, host::Refused> {
+        let metrics = Metrics {
+            age: host::define_metric(MetricType::Gauge, "sluice_key_source_age_seconds")?,
+            serial: host::define_metric(MetricType::Gauge, "sluice_key_source_serial")?,
+        };
+        Ok(Self { refresher: Refresher::new(source), started: host::now(), call: None, metrics })
+    }
+
+    /// Asks the source if it is to be asked; `tick` is the time between two calls of this.
+    pub fn tick(&mut self, tick: Duration) {
         let now = host::now();
         let status = status();
         self.measure(status.as_ref(), now);
-        let Some(headers) = self.refresher.ask(status.as_ref(), now, TICK) else { return };
+        let Some(headers) = self.refresher.ask(status.as_ref(), now, tick) else { return };
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        if host::call(self.refresher.source().cluster(), &headers, TIMEOUT).is_err() {
+        self.call = host::call(self.refresher.source().cluster(), &headers, None, TIMEOUT).ok();
+        if self.call.is_none() {
             let outcome = self.refresher.answered(None, None, &[], status.as_ref(), now);
             self.conclude(outcome, now);
         }
     }
 
-    fn answered(&mut self, size: usize) {
+    /// Whether the call of this number is one of the source's, which is then taken as answered.
+    pub fn takes(&mut self, call: u32) -> bool {
+        self.call.take_if(|own| *own == call).is_some()
+    }
+
+    pub fn answered(&mut self, size: usize) {
         let now = host::now();
         let map = MapType::HttpCallResponseHeaders;
         let header = |name: &str| host::header(map, name).ok().flatten();

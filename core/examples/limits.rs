@@ -1,0 +1,77 @@
+//! What limits cost a request on the native core: `cargo run --release -p sluice-core --example limits`.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a program that measures and prints"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sluice_core::exchange::{self, Head};
+use sluice_core::identity::Origin;
+use sluice_core::policy::{self, Faults, Plan};
+use sluice_core::shared::LocalMemory;
+
+const NOW: Duration = Duration::from_secs(1_806_500_000);
+const BODY: &[u8] = br#"{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"Say something in a sentence or two."}]}"#;
+
+/// A policy with so many limits, which hold for every call or for none.
+fn plan(count: usize, holds: bool) -> Result<Arc<Plan>, Faults> {
+    let limit = |number: usize| {
+        let unit = if number.is_multiple_of(2) { "tokens" } else { "requests" };
+        let name = format!("limit-{number}");
+        let when = if holds { json!({}) } else { json!({"teams": [format!("team-{number}")]}) };
+        json!({"name": name, "unit": unit, "per": "day", "limit": 1_u64 << 50, "when": when})
+    };
+    let document = json!({
+        "version": 1,
+        "providers": {"p": {"dialect": "openai", "endpoint": "http://p.test/v1", "credential": "none"}},
+        "models": {"m": {"targets": [{"provider": "p", "model": "m"}]}},
+        "callers": {"anonymous": "allow"},
+        "limits": (0..count).map(limit).collect::<Vec<Value>>(),
+    });
+    policy::load(document.to_string().as_bytes(), &|_| None).map(Arc::new)
+}
+
+/// The time of one request from its headers to its end, without its answer: the best of many rounds.
+fn measure(plan: &Arc<Plan>, each: u32) -> Duration {
+    let memory = LocalMemory::default();
+    let headers =
+        [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let request = || {
+        let opening = exchange::open(plan, Head { headers: &headers, origin: Origin::default() }, NOW);
+        let exchange = opening.and_then(|opening| opening.read(Some(BODY.to_vec()), &memory));
+        match exchange {
+            Ok(mut exchange) => exchange.close(&memory, NOW, false),
+            Err(reply) => println!("refused with {}", reply.status),
+        }
+    };
+    let round = || {
+        let begun = Instant::now();
+        (0..each).for_each(|_| request());
+        begun.elapsed() / each
+    };
+    (0..30).map(|_| round()).min().unwrap_or_default()
+}
+
+fn main() -> Result<(), Faults> {
+    let none = measure(&plan(0, true)?, 2000);
+    println!("limits  matching  a request in microseconds  of it for limits");
+    println!("{:>6}  {:>8}  {:>25.2}  {:>16}", 0, "", micros(none), "");
+    for count in [1, 10, 100, 1000] {
+        for holds in [false, true] {
+            let took = measure(&plan(count, holds)?, if holds && count > 10 { 20 } else { 2000 });
+            let word = if holds { "all" } else { "none" };
+            let added = took.saturating_sub(none);
+            println!("{count:>6}  {word:>8}  {:>25.2}  {:>16.2}", micros(took), micros(added));
+        }
+    }
+    Ok(())
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}

@@ -1,0 +1,259 @@
+//! Whether a call may be made now: what it may need is taken of its limits, before it is sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::{Asking, Place};
+use crate::failure::Failure;
+use crate::identity::Caller;
+use crate::limit::typical::Typical;
+use crate::limit::{Amounts, Call, Limits, Reservation, Spent};
+use crate::policy::{Model, Plan, Target};
+use crate::shared::{SharedMemory, update};
+use crate::task::Task;
+use crate::usage::Usage;
+use crate::usage::estimate::{self, Family, Input};
+
+use super::prepare::Prepared;
+
+/// Why a call is not made.
+#[derive(Debug)]
+pub(super) enum Denied {
+    Failure(Failure),
+    Spent(Box<Spent>),
+}
+
+/// What a call asks for, whoever serves it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    pub input: Input,
+    /// How many tokens the answer may have, where the client says so.
+    pub cap: Option<u64>,
+}
+
+/// What a call to one model is expected to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Expected {
+    input: Input,
+    /// Tokens: the client's cap, or what the model's answers typically have.
+    pub output: u64,
+}
+
+/// A call that may be made.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub model: Arc<Model>,
+    /// The positions of the targets that may be tried; never empty.
+    pub able: Vec<usize>,
+    /// The request for the first of them.
+    pub prepared: Prepared,
+    pub reservation: Option<Reservation>,
+    /// What that was taken for; `None` for what is free.
+    pub expected: Option<Expected>,
+}
+
+/// Makes requests for a model's targets, or finds out why that can't be.
+pub(super) struct Maker<'a> {
+    pub prepare: &'a dyn Fn(&Model, &Target) -> Result<Prepared, Failure>,
+    /// The same, with as little work as that takes.
+    pub check: &'a dyn Fn(&Model, &Target) -> Result<(), Failure>,
+}
+
+/// Whose call it is, and what is known of it before its model is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Applicant<'a> {
+    pub plan: &'a Plan,
+    pub memory: &'a dyn SharedMemory,
+    pub caller: Option<&'a Caller>,
+    pub asking: &'a Asking,
+    /// `None` for what costs nothing.
+    pub needs: Option<Needs>,
+}
+
+impl From<Failure> for Denied {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<Box<Spent>> for Denied {
+    fn from(spent: Box<Spent>) -> Self {
+        Self::Spent(spent)
+    }
+}
+
+impl Needs {
+    pub(super) fn of(task: &Task<'_>) -> Self {
+        Self { input: estimate::input(task), cap: estimate::output_cap(task) }
+    }
+
+    /// For where no limit asks.
+    pub(super) fn rough(task: &Task<'_>) -> Self {
+        Self { input: estimate::rough_input(task), cap: None }
+    }
+
+    fn of_model(self, model: &Model, memory: &dyn SharedMemory) -> Expected {
+        let typical = || {
+            let typical = typical(memory, &model.name).tokens();
+            // Where a provider has to be told a limit, it is this one.
+            model.default_max_tokens.map_or(typical, |most| typical.min(u64::from(most)))
+        };
+        Expected { input: self.input, output: self.cap.unwrap_or_else(typical) }
+    }
+}
+
+impl Expected {
+    /// What limits have to hold for a target: rarely less than it will be.
+    pub(super) fn at(self, target: &Target) -> Amounts {
+        let family = Family::of(target.provider.dialect, &target.model);
+        let input = estimate::reserve(self.input.tokens(family));
+        let usage = Usage { input, output: self.output, ..Usage::default() };
+        Amounts { input, output: self.output, nano_usd: target.cost(&usage).unwrap_or(0) }
+    }
+}
+
+/// What the model's answers typically have.
+fn typical(memory: &dyn SharedMemory, model: &str) -> Typical {
+    memory.get(&typical_name(model)).and_then(|(state, _)| Typical::decode(&state)).unwrap_or_default()
+}
+
+/// Learns from an answer. What others have learnt in the same moment goes before it.
+pub(super) fn learn(memory: &dyn SharedMemory, model: &str, output: u64) {
+    let _ = update(memory, &typical_name(model), 1, |state| {
+        let learnt = Typical::decode(state).unwrap_or_default().learn(output);
+        Ok((Some(learnt.encode().to_vec()), ()))
+    });
+}
+
+fn typical_name(model: &str) -> String {
+    format!("sluice-typical/{model}")
+}
+
+impl Applicant<'_> {
+    fn limits(&self) -> &Limits {
+        &self.plan.limits
+    }
+
+    fn now(&self) -> Duration {
+        self.asking.now()
+    }
+
+    pub(super) fn call<'a>(&'a self, model: &'a Model) -> Call<'a> {
+        Call { caller: self.caller, asking: self.asking, model: &model.name }
+    }
+
+    /// Takes what a call may need of its limits, for the first target that can serve it and has room.
+    pub(super) fn admit(
+        &self,
+        model: Arc<Model>,
+        mut allowed: Vec<usize>,
+        maker: &Maker<'_>,
+    ) -> Result<Admitted, Denied> {
+        let limits = self.limits();
+        if limits.is_empty() {
+            let (able, prepared) = choose(&model, &allowed, maker)?;
+            return Ok(Admitted { model, able, prepared, reservation: None, expected: None });
+        }
+        limits.in_step(self.memory, self.call(&model), self.now())?;
+        let expected = self.needs.map(|needs| needs.of_model(&model, self.memory));
+        self.keep_affordable(&model, expected, &mut allowed)?;
+        loop {
+            let (able, prepared) = choose(&model, &allowed, maker)?;
+            let targets: Vec<&Target> =
+                able.iter().filter_map(|position| model.targets.get(*position)).collect();
+            let [first, ..] = targets.as_slice() else {
+                return Err(Failure::operator("The model has no targets.").into());
+            };
+            // Whichever of them serves it in the end, the call does not outgrow what is held.
+            let most = |expected: Expected| {
+                let each = targets.iter().map(|target| expected.at(target));
+                each.fold(Amounts::default(), Amounts::most)
+            };
+            let call = self.call(&model);
+            let mut reservation = limits.take(self.memory, call, expected.map(most), self.now())?;
+            let at_first = expected.map(|expected| expected.at(first));
+            let place = Place::of(first);
+            match limits.take_for(self.memory, call, place, at_first, self.now(), &mut reservation) {
+                Ok(()) => {
+                    let reservation = Some(reservation);
+                    return Ok(Admitted { model, able, prepared, reservation, expected });
+                }
+                // Others were quicker: the next target is the first then.
+                Err(spent) => {
+                    limits.cancel(self.memory, reservation, self.now());
+                    let taken = able.first();
+                    allowed.retain(|position| Some(position) != taken);
+                    if allowed.is_empty() {
+                        return Err(spent.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Leaves out the targets whose own limits have no room, and those that nobody can tell the price of, where that matters.
+    fn keep_affordable(
+        &self,
+        model: &Model,
+        expected: Option<Expected>,
+        allowed: &mut Vec<usize>,
+    ) -> Result<(), Denied> {
+        let mut denied = None;
+        allowed.retain(|position| {
+            let Some(target) = model.targets.get(*position) else { return false };
+            match self.affords(model, expected, target) {
+                Ok(()) => true,
+                Err(reason) => {
+                    denied.get_or_insert(reason);
+                    false
+                }
+            }
+        });
+        match denied {
+            Some(denied) if allowed.is_empty() => Err(denied),
+            _ => Ok(()),
+        }
+    }
+
+    fn affords(&self, model: &Model, expected: Option<Expected>, target: &Target) -> Result<(), Denied> {
+        let (call, place) = (self.call(model), Place::of(target));
+        if expected.is_some() && target.price.is_none() && self.limits().counts_money(call, place) {
+            return Err(unpriced(&model.name).into());
+        }
+        if self.limits().are_of_targets() {
+            let amounts = expected.map(|expected| expected.at(target));
+            self.limits().admit(self.memory, call, place, amounts, self.now())?;
+        }
+        Ok(())
+    }
+}
+
+fn unpriced(model: &str) -> Failure {
+    Failure::operator(format!(
+        "A limit in money holds for this call, and the policy has no price for the model '{model}'."
+    ))
+    .status(503)
+    .code("unknown_price")
+}
+
+/// Of the targets that may be used, those that can serve the request, and the request for the first of them.
+///
+/// When none can, the client learns why the first one can't.
+fn choose(model: &Model, allowed: &[usize], maker: &Maker<'_>) -> Result<(Vec<usize>, Prepared), Failure> {
+    let mut refusal = None;
+    let mut targets = allowed.iter().filter_map(|position| Some((*position, model.targets.get(*position)?)));
+    while let Some((first, target)) = targets.next() {
+        match (maker.prepare)(model, target) {
+            Ok(prepared) => {
+                let others = targets
+                    .filter(|(_, target)| (maker.check)(model, target).is_ok())
+                    .map(|(position, _)| position);
+                return Ok((std::iter::once(first).chain(others).collect(), prepared));
+            }
+            Err(failure) => {
+                refusal.get_or_insert(failure);
+            }
+        }
+    }
+    Err(refusal.unwrap_or_else(|| Failure::operator("The model has no targets.")))
+}
