@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use sluice_core::redact::{Action, Keys, Masker, Redactor, Selection, Session, rules};
 
 /// Texts of 64 KiB and a little more, by what is in them.
@@ -17,14 +19,9 @@ fn texts() -> Vec<(&'static str, String)> {
                 da39a3ee5e6b4b0d\n    let total: u64 = items.iter().map(|item| item.price * 100).sum();\n    println!(\"{total}\");\n}\n";
     let numbers =
         "2024-01-15 10:20:30.123 1048576 99.95 17 1700000000 3.14159 192 4096 65536 20240115 000123 ";
-    let base64: String = (0..400_u32)
-        .map(|number| {
-            char::from(
-                b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-                    [(number * number * 7 + number / 3) as usize % 64],
-            )
-        })
-        .collect();
+    let bytes: Vec<u8> =
+        (0..300_u32).map(|number| (number * number * 7 + number / 3).to_le_bytes()[0]).collect();
+    let base64 = BASE64.encode(bytes);
     let worst = "1 ".repeat(50)
         + &"a.".repeat(50)
         + &"1-".repeat(50)
