@@ -148,12 +148,14 @@ fn scalar(text: String, style: TScalarStyle, tag: Option<&Tag>, mark: Marker) ->
         _ if matches!(text.as_str(), "Null" | "NULL") => Node::Null,
         _ => Node::Text(text),
     };
-    let is_tagged_so = match (tag, &node) {
-        (None, _) | (Some("null"), Node::Null) | (Some("bool"), Node::Boolean(_)) => true,
-        (Some("int"), Node::Integer(_)) | (Some("float"), Node::Integer(_) | Node::Number(_)) => true,
-        _ => false,
+    let kind = match node {
+        Node::Null => "null",
+        Node::Boolean(_) => "bool",
+        Node::Integer(_) if tag == Some("int") => "int",
+        Node::Integer(_) | Node::Number(_) => "float",
+        _ => "str",
     };
-    match is_tagged_so {
+    match tag.is_none_or(|tag| tag == kind) {
         true => Ok(node),
         false => Err(at(mark, "a value is not of the kind that its tag says")),
     }
