@@ -1,0 +1,3 @@
+//! Guards: what prompts and answers may hold.
+
+pub mod injection;
