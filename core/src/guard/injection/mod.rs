@@ -151,7 +151,9 @@ impl Scorer {
         let mut previous = b'\n';
         for (at, byte) in text.iter().enumerate() {
             unit += if byte.is_ascii_whitespace() { 2 } else { 0 };
-            let begins = previous == b'\n' || !byte.is_ascii_alphanumeric() && *byte != b' ';
+            // `list[inst]` is program text.
+            let is_index = *byte == b'[' && previous.is_ascii_alphanumeric();
+            let begins = previous == b'\n' || !byte.is_ascii_alphanumeric() && *byte != b' ' && !is_index;
             previous = *byte;
             if !begins {
                 continue;

@@ -14,7 +14,7 @@ pub static FAMILY: Family = Family {
         Signal::new("decode-and-do", 450, 10, "decode, and do"),
         Signal::new("decode-cipher", 150, 10, "~decode, cipher"),
         Signal::new("answer-in-cipher", 250, 4, "answer in, cipher"),
-        Signal::new("cipher", 60, 1, "cipher"),
+        Signal::new("cipher", 70, 1, "cipher"),
     ],
     #[cfg(test)]
     hits: &[

@@ -40,7 +40,7 @@ static SHARED: Family = Family {
         ),
         Concept::new(
             "prior",
-            "previous|previously|prior|preceding|above|earlier|foregoing|aforementioned|initial|original|existing|given before|from before|you before|me before|us before|that came before|so far|\
+            "previous|previously|prior|preceding|above|earlier|foregoing|aforementioned|initial|original|existing|given before|from before|you before|me before|us before|that came before|before this|so far|\
              last|past|former|already given|gave you|given to you|been given|you got|you received|you were given|you have been given|\
              vorherige*|vorigen|bisherige*|obigen|fruheren|ursprunglichen|vorangegangen*|zuvor|\
              precedent*|anterieur*|ci dessus|initiales|d avant|anterior|anteriores|previas|previos|previo|anteriormente|iniciales|de arriba|\

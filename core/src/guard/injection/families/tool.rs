@@ -18,14 +18,14 @@ pub static FAMILY: Family = Family {
         Concept::new("elucidation", "your elucidation|your explanation|your solution|your implementation|your codebase|your code implementation|your response|your output"),
     ],
     signals: &[
-        Signal::new("addressed-to-model", 300, 1, "addressed"),
-        Signal::new("behind-the-user", 350, 1, "behind"),
-        Signal::new("do-first", 250, 1, "first do"),
+        Signal::new("addressed-to-model", 150, 1, "addressed"),
+        Signal::new("behind-the-user", 300, 1, "behind"),
+        Signal::new("do-first", 190, 1, "first do"),
         Signal::new("exfiltrate", 250, 10, "exfiltrate, private"),
-        Signal::new("answer-with", 100, 1, "answer with"),
-        Signal::new("real-task", 450, 1, "to model"),
+        Signal::new("answer-with", 30, 1, "answer with"),
+        Signal::new("real-task", 410, 1, "to model"),
         Signal::new("addressed-and-ignore", 250, 12, "~addressed, ignore"),
-        Signal::new("snippet-embedded", 250, 8, "~embed, snippet, elucidation"),
+        Signal::new("snippet-embedded", 290, 8, "~embed, snippet, elucidation"),
     ],
     #[cfg(test)]
     hits: &[
