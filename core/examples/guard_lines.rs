@@ -12,7 +12,8 @@ fn main() {
     let (mut bytes, mut seconds) = (0, 0.0);
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
-        let text: String = serde_json::from_str(&line.expect("lines are UTF-8")).expect("each line is a string");
+        let text: String =
+            serde_json::from_str(&line.expect("lines are UTF-8")).expect("each line is a string");
         let started = Instant::now();
         let found = scorer.score(&text);
         seconds += started.elapsed().as_secs_f64();

@@ -6,6 +6,7 @@
 mod anthropic;
 mod gemini;
 mod openai;
+mod system;
 mod tables;
 mod tape;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::ClientDialect;
 use crate::failure::Failure;
+pub use system::add_system;
 use tables::{Is, Origin, Table};
 use tape::{Kind, Node, Tape};
 

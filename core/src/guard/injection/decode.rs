@@ -30,7 +30,7 @@ impl How {
 pub fn decoded(text: &str, words: &Words) -> Vec<(String, How)> {
     let mut found = Vec::new();
     let (mut base64, mut hexadecimal) = (String::new(), String::new());
-    let is_of = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=' );
+    let is_of = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=');
     for run in text.split(|c| !is_of(c)).filter(|run| run.len() >= SHORTEST) {
         let decoded = match run.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             true => (from_hexadecimal(run), &mut hexadecimal),
@@ -45,10 +45,28 @@ pub fn decoded(text: &str, words: &Words) -> Vec<(String, How)> {
     found.extend((!hexadecimal.is_empty()).then_some((hexadecimal, How::Hexadecimal)));
     // Common words of English, and those of orders, as they look then.
     const MOVED: [&[u8]; 10] = [
-        b"gur", b"naq", b"lbhe", b"lbh", b"vtaber", b"cerivbhf", b"vafgehpgvbaf", b"flfgrz", b"cebzcg", b"erirny",
+        b"gur",
+        b"naq",
+        b"lbhe",
+        b"lbh",
+        b"vtaber",
+        b"cerivbhf",
+        b"vafgehpgvbaf",
+        b"flfgrz",
+        b"cebzcg",
+        b"erirny",
     ];
     const TURNED: [&[u8]; 10] = [
-        b"eht", b"dna", b"ruoy", b"uoy", b"erongi", b"suoiverp", b"snoitcurtsni", b"metsys", b"tpmorp", b"laever",
+        b"eht",
+        b"dna",
+        b"ruoy",
+        b"uoy",
+        b"erongi",
+        b"suoiverp",
+        b"snoitcurtsni",
+        b"metsys",
+        b"tpmorp",
+        b"laever",
     ];
     let of = |wanted: &[&[u8]]| {
         let words = words.plain.split(|byte| matches!(byte, b' ' | b'\n'));

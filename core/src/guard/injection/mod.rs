@@ -11,7 +11,7 @@ mod signal;
 mod tests;
 mod words;
 
-use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 
 use crate::redact::automaton::{Automaton, Cache};
 use signal::{Hit, Signals};
@@ -36,7 +36,7 @@ pub struct Scorer {
     /// How many concepts are made of words; those behind them are made of marks.
     word_count: u16,
     signals: Signals,
-    caches: RefCell<(Cache, Cache)>,
+    caches: Mutex<(Cache, Cache)>,
 }
 
 /// What was found in a text.
@@ -64,7 +64,7 @@ impl Scorer {
             marks: Automaton::new(families::MARKS.iter().map(|mark| mark.1)).ok()?,
             word_count: u16::try_from(patterns.len()).ok()?,
             signals: Signals::new(all_signals(), &names),
-            caches: RefCell::default(),
+            caches: Mutex::default(),
         })
     }
 
@@ -84,7 +84,8 @@ impl Scorer {
     /// `bonus`: points on top of any signal's.
     fn of_words(&self, words: &Words, bonus: i32) -> Findings {
         let mut hits = Vec::new();
-        let mut caches = self.caches.borrow_mut();
+        // Whoever panicked has left states that are all true.
+        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
         let (plain, marks) = &mut *caches;
         self.words.relieve(plain);
         self.marks.relieve(marks);

@@ -134,7 +134,9 @@ impl Signals {
                     continue;
                 };
                 let step = usize::from(*step);
-                let near = |end: Option<u32>| end.is_some_and(|end| hit.start >= end && hit.start - end <= signal.within);
+                let near = |end: Option<u32>| {
+                    end.is_some_and(|end| hit.start >= end && hit.start - end <= signal.within)
+                };
                 let complete = match signal.ordered {
                     true => {
                         let before = step.checked_sub(1).map(|before| latest.get(before).copied().flatten());
@@ -149,7 +151,10 @@ impl Signals {
                             *place = Some(hit.end);
                         }
                         let near = |end: u32| hit.start.abs_diff(end) <= signal.within;
-                        latest.iter().take(signal.steps).all(|end| end.is_some_and(near) || *end == Some(hit.end))
+                        latest
+                            .iter()
+                            .take(signal.steps)
+                            .all(|end| end.is_some_and(near) || *end == Some(hit.end))
                     }
                 };
                 if complete && !std::mem::replace(known, true) {

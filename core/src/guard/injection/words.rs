@@ -1,7 +1,7 @@
 //! Text as signals see it: words in lower case with one space between them, sentences with a line's end.
 
-use crate::redact::normal::{Normal, Placeholders};
 use crate::redact::Escapes;
+use crate::redact::normal::{Normal, Placeholders};
 
 /// What stands between two sentences.
 pub const SENTENCE: u8 = b'\n';
@@ -150,15 +150,17 @@ fn word(text: &[u8]) -> usize {
     at
 }
 
-/// Whether digits stand for letters: between letters, or several among some.
+/// Whether digits stand for letters: several of them, or one between letters.
 fn is_leet(word: &[u8]) -> bool {
     let stands_in = |byte: &u8| matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'@' | b'$');
     let letters = word.iter().filter(|byte| byte.is_ascii_lowercase()).count();
     let digits = word.iter().filter(|byte| stands_in(byte)).count();
-    let inside = word.windows(3).any(|three| {
-        matches!(three, [a, b, c] if a.is_ascii_lowercase() && stands_in(b) && c.is_ascii_lowercase())
-    });
-    letters + digits == word.len() && letters > 0 && (inside || digits > 1 && letters > 1) && digits <= letters + 1
+    // Digits that end a word are a number: gpt4, rot13.
+    let inside = word.windows(2).any(|two| matches!(two, [a, b] if stands_in(a) && b.is_ascii_lowercase()));
+    letters + digits == word.len()
+        && inside
+        && (digits > 1 || word.first().is_some_and(u8::is_ascii_lowercase))
+        && digits <= letters + 1
 }
 
 fn unleet(byte: u8, last: u8) -> u8 {

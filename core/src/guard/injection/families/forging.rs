@@ -4,24 +4,45 @@ use super::{Concept, Family, Signal};
 
 /// Marks by name, each with its pattern over the undisguised text in small letters.
 pub static MARKS: &[(&str, &str)] = &[
-    ("mark role", r"<\|(?:im_start|im_end|system|user|assistant|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|endofprompt|end_of_turn)"),
+    (
+        "mark role",
+        r"<\|(?:im_start|im_end|system|user|assistant|endoftext|eot_id|start_header_id|end_header_id|begin_of_text|endofprompt|end_of_turn)",
+    ),
     ("mark role", r"\[/?inst\]|<</?sys>>|<start_of_turn>|<end_of_turn>|\[/?system\]|\[/?sys\]"),
-    ("mark tag", r"</?(?:system|system_prompt|user|assistant|instructions|instruction|user_input|user_query|untrusted|admin|developer|information|important|data|document|context|prompt)>"),
-    ("mark heading", r"#{2,6} ?(?:instruction|instructions|system|new instructions|response|admin|system prompt|user|assistant)s?(?::|\n)"),
+    (
+        "mark tag",
+        r"</?(?:system|system_prompt|user|assistant|instructions|instruction|user_input|user_query|untrusted|admin|developer|information|important|data|document|context|prompt)>",
+    ),
+    (
+        "mark heading",
+        r"#{2,6} ?(?:instruction|instructions|system|new instructions|response|admin|system prompt|user|assistant)s?(?::|\n)",
+    ),
     ("mark speaker", r"\n *(?:system|admin|developer|root|system message|system prompt) ?:"),
     ("mark speaker", r"\{system:|\[system:|\(system:|\[admin\]|\[system message\]|\[developer"),
     ("mark turn", r"\n *(?:user|human|assistant|ai|chatgpt|gpt|dan|\[🔓jailbreak\]) ?:"),
     ("mark end", r"[%=#*<-]{2,} ?/?end(?: |of)"),
     ("mark end", r"-{3,} ?end|={3,} ?end|\n-{20,}|\*{5,}|%{3,}|={20,}|_{20,}|~{10,}"),
-    ("mark slot", r"\[(?:insert|your|prompt|question|query)[^\]\n]{0,40}\]|\{(?:query|prompt|question|insert)[^}\n]{0,30}\}|<(?:prompt|query|insert)[^>\n]{0,30}>"),
-    ("mark jailbreak", r"\[.{0,8}jailbreak|\[.{0,8}classic\]|\[.{0,4}dan\]|\(.{0,6}jailbreak|\(.{0,8}developer mode|\[.{0,8}developer mode|/jailbreak|/dan|/classic|/stop"),
+    (
+        "mark slot",
+        r"\[(?:insert|your|prompt|question|query)[^\]\n]{0,40}\]|\{(?:query|prompt|question|insert)[^}\n]{0,30}\}|<(?:prompt|query|insert)[^>\n]{0,30}>",
+    ),
+    (
+        "mark jailbreak",
+        r"\[.{0,8}jailbreak|\[.{0,8}classic\]|\[.{0,4}dan\]|\(.{0,6}jailbreak|\(.{0,8}developer mode|\[.{0,8}developer mode|/jailbreak|/dan|/classic|/stop",
+    ),
 ];
 
 pub static FAMILY: Family = Family {
     name: "forging",
     concepts: &[
-        Concept::new("end of prompt", "end of prompt|end of the prompt|end of instructions|end of input|end of user input|end of text|end of document|end of context|end user input|begin new|end of system prompt|start of new|user query ends"),
-        Concept::new("notice", "important message from|system notice|system notification|system override|system alert|admin override|administrator override|attention ai|attention assistant|message from openai|approved by openai|authorized by|this is your developer|i am your developer|i m your developer|im your developer|i am the developer|i am your creator|i am an administrator|i am the administrator|as your administrator|openai developer|openai engineer|openai employee|i work for openai|i work at openai|ich bin dein entwickler|je suis ton developpeur|soy tu desarrollador|я твой разработчик|我是你的开发者|私はあなたの開発者"),
+        Concept::new(
+            "end of prompt",
+            "end of prompt|end of the prompt|end of instructions|end of input|end of user input|end of text|end of document|end of context|end user input|begin new|end of system prompt|start of new|user query ends",
+        ),
+        Concept::new(
+            "notice",
+            "important message from|system notice|system notification|system override|system alert|admin override|administrator override|attention ai|attention assistant|message from openai|approved by openai|authorized by|this is your developer|i am your developer|i m your developer|im your developer|i am the developer|i am your creator|i am an administrator|i am the administrator|as your administrator|openai developer|openai engineer|openai employee|i work for openai|i work at openai|ich bin dein entwickler|je suis ton developpeur|soy tu desarrollador|я твой разработчик|我是你的开发者|私はあなたの開発者",
+        ),
     ],
     signals: &[
         Signal::new("forged-role", 600, 1, "mark role"),

@@ -19,10 +19,22 @@ pub static FAMILY: Family = Family {
              systemanweisung*|systemnachricht|deine anweisungen|deine vorgaben|prompt systeme|invite systeme|tes instructions|vos instructions|message systeme|prompt del sistema|tus instrucciones|mensaje de sistema|instrucciones iniciales|prompt di sistema|le tue istruzioni|istruzioni iniziali|prompt do sistema|suas instrucoes|instrucoes iniciais|systeemprompt|jouw instructies|je instructies|prompt systemowy|twoje instrukcje|instrukcje systemowe|\
              системный промпт|системную подсказку|системные инструкции|твои инструкции|свои инструкции|ваши инструкции|系统提示|系統提示|系统提示词|你的指令|你的提示词|初始指令|システムプロンプト|初期指示|あなたの指示|시스템 프롬프트|초기 지시|당신의 지시|موجه النظام|تعليماتك|تعليمات النظام|सिस्टम प्रॉम्प्ट|अपने निर्देश|आपके निर्देश|sistem istemi|sistem prompt*|sistem mesaji|talimatlarini",
         ),
-        Concept::new("verbatim", "verbatim|word for word|exactly as|in a code block|txt code block|code block|code fence|from the beginning|starting with you are|starting from you are|you are chatgpt|beginning with you are|in full|include everything|character by character|without changes|wortlich|mot pour mot|palabra por palabra|parola per parola|palavra por palavra|дословно|слово в слово|逐字|一字一句|그대로"),
-        Concept::new("told you", "you were given initially|given initially|starting instructions|initialization above|system configuration|output initialization|systemprompt|were you told|you were told|told not to reveal|not to reveal|told not to|developers told you|before this conversation|beginning of this conversation|start of this conversation|beginning of our conversation|first message|first line of|the very first|given before"),
-        Concept::new("secret", "password|secret word|secret key|secret phrase|the secret|api key|hidden key|passphrase|das passwort|mot de passe|contrasena|senha|пароль|密码|パスワード|비밀번호"),
-        Concept::new("keep", "you know|you hold|protect|protecting|you have been told|keep safe|guarding|are hiding|hiding"),
+        Concept::new(
+            "verbatim",
+            "verbatim|word for word|exactly as|in a code block|txt code block|code block|code fence|from the beginning|starting with you are|starting from you are|you are chatgpt|beginning with you are|in full|include everything|character by character|without changes|wortlich|mot pour mot|palabra por palabra|parola per parola|palavra por palavra|дословно|слово в слово|逐字|一字一句|그대로",
+        ),
+        Concept::new(
+            "told you",
+            "you were given initially|given initially|starting instructions|initialization above|system configuration|output initialization|systemprompt|were you told|you were told|told not to reveal|not to reveal|told not to|developers told you|before this conversation|beginning of this conversation|start of this conversation|beginning of our conversation|first message|first line of|the very first|given before",
+        ),
+        Concept::new(
+            "secret",
+            "password|secret word|secret key|secret phrase|the secret|api key|hidden key|passphrase|das passwort|mot de passe|contrasena|senha|пароль|密码|パスワード|비밀번호",
+        ),
+        Concept::new(
+            "keep",
+            "you know|you hold|protect|protecting|you have been told|keep safe|guarding|are hiding|hiding",
+        ),
     ],
     signals: &[
         Signal::new("leak-prompt", 460, 5, "reveal, confidence"),

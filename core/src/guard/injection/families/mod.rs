@@ -49,12 +49,30 @@ static SHARED: Family = Family {
              之前|以前|前面|先前|上述|以上|上面|此前|前の|これまで|上記|先の|이전|앞의|앞선|위의|기존|지금까지|\
              السابقة|السابق|أعلاه|पिछले|पिछली|पहले|उपरोक्त|पूर्व|onceki|yukaridaki|bundan onceki|daha onceki",
         ),
-        Concept::new("all", "all|any|every|everything|anything|the entire|alle|allen|alles|sämtliche|tous|toutes|tout|todas|todos|todo|tutte|tutti|tutto|wszystkie|wszystkich|все|всё|所有|一切|全部|すべて|全て|모든|모두|جميع|كل|सभी|सब|tum|butun"),
-        Concept::new("your", "your|you|yours|yourself|ur|deine|deinen|ihre|ihren|tes|vos|ton|votre|tus|su|sus|tu|tue|tuoi|vostre|seus|suas|teu|je|jouw|uw|twoje|swoje|twoj|swoich|твои|свои|ваши|твой|свой|твоих|你的|您的|你|あなた|너의|당신|네|الخاصة بك|आपके|अपने|senin|sana"),
-        Concept::new("system", "system|hidden|secret|internal|confidential|developer|initialization|base|core|pre prompt|preprompt|systemprompt|versteckt*|geheim*|systeme|cachees|secretes|sistema|ocultas|secretas|segrete|ukryte|systemowe|системн*|скрыт*|секретн*|系统|系統|隐藏|秘密|システム|시스템|비밀|النظام|सिस्टम|sistem|gizli"),
-        Concept::new("model", "chatgpt|gpt|gpt 3|gpt 4|openai|open ai|language model|ai model|llm|chatbot|assistant|claude|gemini|bard|bing|anthropic|the ai|an ai|as ai"),
-        Concept::new("not", "not|no|never|dont|don t|do not|doesnt|does not|cannot|can not|cant|wont|will not|without|neither|nor|isnt|arent|must not|should not|havent|has no|have no"),
-        Concept::new("limits", "restriction|restrictions|restricted|limitation|limitations|limits|rules|filter|filters|guidelines|ethics|ethical|moral|morals|morality|morally|censorship|boundaries|constraints|policies|policy|safeguards|safety|principles|content policy|regulations|einschrankungen|beschrankungen|filtre|filtres|restricciones|limites|restrizioni|restricoes|beperkingen|ograniczen|ograniczenia|ограничени*|限制|道德|制限|倫理|제한|قيود|प्रतिबंध|sinirlama*|kisitlama*"),
+        Concept::new(
+            "all",
+            "all|any|every|everything|anything|the entire|alle|allen|alles|sämtliche|tous|toutes|tout|todas|todos|todo|tutte|tutti|tutto|wszystkie|wszystkich|все|всё|所有|一切|全部|すべて|全て|모든|모두|جميع|كل|सभी|सब|tum|butun",
+        ),
+        Concept::new(
+            "your",
+            "your|you|yours|yourself|ur|deine|deinen|ihre|ihren|tes|vos|ton|votre|tus|su|sus|tu|tue|tuoi|vostre|seus|suas|teu|je|jouw|uw|twoje|swoje|twoj|swoich|твои|свои|ваши|твой|свой|твоих|你的|您的|你|あなた|너의|당신|네|الخاصة بك|आपके|अपने|senin|sana",
+        ),
+        Concept::new(
+            "system",
+            "system|hidden|secret|internal|confidential|developer|initialization|base|core|pre prompt|preprompt|systemprompt|versteckt*|geheim*|systeme|cachees|secretes|sistema|ocultas|secretas|segrete|ukryte|systemowe|системн*|скрыт*|секретн*|系统|系統|隐藏|秘密|システム|시스템|비밀|النظام|सिस्टम|sistem|gizli",
+        ),
+        Concept::new(
+            "model",
+            "chatgpt|gpt|gpt 3|gpt 4|openai|open ai|language model|ai model|llm|chatbot|assistant|claude|gemini|bard|bing|anthropic|the ai|an ai|as ai",
+        ),
+        Concept::new(
+            "not",
+            "not|no|never|dont|don t|do not|doesnt|does not|cannot|can not|cant|wont|will not|without|neither|nor|isnt|arent|must not|should not|havent|has no|have no",
+        ),
+        Concept::new(
+            "limits",
+            "restriction|restrictions|restricted|limitation|limitations|limits|rules|filter|filters|guidelines|ethics|ethical|moral|morals|morality|morally|censorship|boundaries|constraints|policies|policy|safeguards|safety|principles|content policy|regulations|einschrankungen|beschrankungen|filtre|filtres|restricciones|limites|restrizioni|restricoes|beperkingen|ograniczen|ograniczenia|ограничени*|限制|道德|制限|倫理|제한|قيود|प्रतिबंध|sinirlama*|kisitlama*",
+        ),
     ],
     signals: &[],
     #[cfg(test)]

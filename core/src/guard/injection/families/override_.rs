@@ -18,15 +18,42 @@ pub static FAMILY: Family = Family {
              忘れて|忘れろ|無視して|従わない|무시|잊어|잊고|따르지|تجاهل|انس|انسى|تجاهلي|अनदेखा|नजरअंदाज|नज़रअंदाज़|भूल जाओ|भूल जाइए|भूलकर|\
              gormezden gel*|unut|yok say*|dikkate alma",
         ),
-        Concept::new("told", "learned|learnt|taught|been told|said|told|mentioned|written|instructed|asked|discussed|gesagt|dit|dicho|detto|dito|сказано|说的|说过|言った|말한"),
-        Concept::new("text", "text|information|info|message|messages|conversation|context|input|inputs|content|paragraph|assignment|assignments|request|sentence|question|the rest|task|job|dialogue|statement|statements|training|texte|texto|testo|tekst|текст|文本|内容|对话|文章|会話|내용|대화|النص|पाठ"),
-        Concept::new("instead", "instead|now|and then|just say|just print|print|output|say|write|reply with|respond with|tell me|tell us|stattdessen|plutot|en su lugar|invece|вместо|而是|代わりに|대신"),
-        Concept::new("fresh", "new instructions|new instruction|new task|new tasks|new rules|new orders|new directive|new assignment|neue anweisung*|neue aufgabe|nouvelles instructions|nouvelle tache|nuevas instrucciones|nueva tarea|nuove istruzioni|novas instrucoes|nieuwe instructies|nowe instrukcje|новые инструкции|новая задача|新的指令|新任务|新しい指示|새로운 지시|تعليمات جديدة|नए निर्देश|yeni talimat*"),
-        Concept::new("from now", "from now on|from this point on|from this point forward|from this moment|going forward|from here on|henceforth|starting now|ab jetzt|von nun an|ab sofort|a partir de maintenant|desormais|dorenavant|a partir de ahora|desde ahora|d ora in poi|da ora in poi|a partir de agora|daqui em diante|vanaf nu|od teraz|od tej pory|с этого момента|отныне|теперь ты|从现在开始|从现在起|今から|これから|지금부터|이제부터|من الآن|अब से|bundan sonra|su andan itibaren|artik"),
-        Concept::new("debug", "debug mode|maintenance mode|admin mode|god mode|root access|sudo mode|test mode|safe mode off|administrator access|override code|authorization code|wartungsmodus|modo desarrollador|mode developpeur|режим разработчика|режим отладки|开发者模式|管理员模式|開発者モード|개발자 모드"),
-        Concept::new("not ignoring", "dont forget|do not forget|never forget|dont ignore|do not ignore|should not ignore|not be ignored|never ignore|dont skip|do not skip|nicht vergessen|vergiss nicht|n oublie pas|n oubliez pas|no olvides|non dimenticare|nao esqueca|не забудь|不要忘记|别忘了"),
-        Concept::new("stop and print", "stop everything|just print|only print|now print|instead print|simply print"),
-        Concept::new("obey", "obey|comply|you must follow|you will follow|listen to me|follow my|only follow|answer to me|do what i say|do as i say|obey me|follow these instructions"),
+        Concept::new(
+            "told",
+            "learned|learnt|taught|been told|said|told|mentioned|written|instructed|asked|discussed|gesagt|dit|dicho|detto|dito|сказано|说的|说过|言った|말한",
+        ),
+        Concept::new(
+            "text",
+            "text|information|info|message|messages|conversation|context|input|inputs|content|paragraph|assignment|assignments|request|sentence|question|the rest|task|job|dialogue|statement|statements|training|texte|texto|testo|tekst|текст|文本|内容|对话|文章|会話|내용|대화|النص|पाठ",
+        ),
+        Concept::new(
+            "instead",
+            "instead|now|and then|just say|just print|print|output|say|write|reply with|respond with|tell me|tell us|stattdessen|plutot|en su lugar|invece|вместо|而是|代わりに|대신",
+        ),
+        Concept::new(
+            "fresh",
+            "new instructions|new instruction|new task|new tasks|new rules|new orders|new directive|new assignment|neue anweisung*|neue aufgabe|nouvelles instructions|nouvelle tache|nuevas instrucciones|nueva tarea|nuove istruzioni|novas instrucoes|nieuwe instructies|nowe instrukcje|новые инструкции|новая задача|新的指令|新任务|新しい指示|새로운 지시|تعليمات جديدة|नए निर्देश|yeni talimat*",
+        ),
+        Concept::new(
+            "from now",
+            "from now on|from this point on|from this point forward|from this moment|going forward|from here on|henceforth|starting now|ab jetzt|von nun an|ab sofort|a partir de maintenant|desormais|dorenavant|a partir de ahora|desde ahora|d ora in poi|da ora in poi|a partir de agora|daqui em diante|vanaf nu|od teraz|od tej pory|с этого момента|отныне|теперь ты|从现在开始|从现在起|今から|これから|지금부터|이제부터|من الآن|अब से|bundan sonra|su andan itibaren|artik",
+        ),
+        Concept::new(
+            "debug",
+            "debug mode|maintenance mode|admin mode|god mode|root access|sudo mode|test mode|safe mode off|administrator access|override code|authorization code|wartungsmodus|modo desarrollador|mode developpeur|режим разработчика|режим отладки|开发者模式|管理员模式|開発者モード|개발자 모드",
+        ),
+        Concept::new(
+            "not ignoring",
+            "dont forget|do not forget|never forget|dont ignore|do not ignore|should not ignore|not be ignored|never ignore|dont skip|do not skip|nicht vergessen|vergiss nicht|n oublie pas|n oubliez pas|no olvides|non dimenticare|nao esqueca|не забудь|不要忘记|别忘了",
+        ),
+        Concept::new(
+            "stop and print",
+            "stop everything|just print|only print|now print|instead print|simply print",
+        ),
+        Concept::new(
+            "obey",
+            "obey|comply|you must follow|you will follow|listen to me|follow my|only follow|answer to me|do what i say|do as i say|obey me|follow these instructions",
+        ),
     ],
     signals: &[
         Signal::new("override-prior-instructions", 800, 5, "~ignore, prior, instructions"),
