@@ -18,7 +18,7 @@ MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
 
-.PHONY: fuzz prices time-zones estimate redaction-quality redaction-speed limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: fuzz prices time-zones estimate redaction-quality redaction-speed guard-quality limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -87,6 +87,10 @@ redaction-quality: rust $(TOOLS)/quality.done ## precision and recall of redacti
 redaction-speed: rust ## how fast texts are masked, natively
 	@$(CARGO) run --quiet --release -p sluice-core --example redaction_speed
 
+guard-quality: rust $(TOOLS)/guards.done ## how well prompt injections are found, into docs/guards-quality.md
+	@$(CARGO) build --quiet --release -p sluice-core --example guard_lines
+	@$(TOOLS)/guards/bin/python bench/guards/quality.py --output docs/guards-quality.md
+
 time-zones: ## renew core/data/time-zones.txt from the newest time zone database
 	@python3 -m venv $(TOOLS)/time-zones
 	@$(TOOLS)/time-zones/bin/python -m pip install --quiet --disable-pip-version-check --upgrade tzdata
@@ -110,6 +114,11 @@ $(TOOLS)/python.done: integration-tests/requirements.txt scripts/install-python.
 
 $(TOOLS)/quality.done: bench/redaction/requirements.txt scripts/install-python.sh
 	@scripts/install-python.sh $(TOOLS)/quality bench/redaction/requirements.txt
+	@touch $@
+
+$(TOOLS)/guards.done: bench/guards/requirements.txt
+	@python3 -m venv $(TOOLS)/guards
+	@$(TOOLS)/guards/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement bench/guards/requirements.txt
 	@touch $@
 
 $(TOOLS)/node.done: integration-tests/node/package.json integration-tests/node/package-lock.json

@@ -22,6 +22,7 @@ mod provider;
 mod ranges;
 mod rerank;
 mod service;
+pub mod texts;
 mod vertex;
 
 pub(crate) use client::unsayable;

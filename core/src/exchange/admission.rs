@@ -14,6 +14,7 @@ use crate::task::Task;
 use crate::usage::estimate::{self, Family, Input};
 use crate::usage::{ServiceTier, Usage};
 
+use super::guarded::Refused;
 use super::prepare::Prepared;
 
 /// Why a call is not made.
@@ -21,6 +22,7 @@ use super::prepare::Prepared;
 pub(super) enum Denied {
     Failure(Failure),
     Spent(Box<Spent>),
+    Guarded(Box<Refused>),
 }
 
 /// What a call asks for, whoever serves it.

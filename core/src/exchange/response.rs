@@ -175,7 +175,7 @@ impl Attempt {
             Ok(None) => None,
             Ok(Some(body)) => {
                 let headers = vec![("content-type", "application/json".to_owned())];
-                Some(Reply { status, headers, body, limit: None })
+                Some(Reply { status, headers, body, limit: None, guards: Vec::new() })
             }
             Err(failure) => {
                 exchange.answered(if status < 400 { failure.status } else { status });

@@ -14,6 +14,7 @@ use super::document::{
 use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
 use crate::dialect::{ClientDialect, Destination, Preset, ProviderDialect};
+use crate::guard::Guards;
 use crate::identity::{Caller, Callers};
 use crate::limit::Limits;
 use crate::price::{Price, Pricing};
@@ -26,6 +27,7 @@ pub struct Plan {
     pub callers: Callers,
     pub access: Rules,
     pub limits: Limits,
+    pub guards: Guards,
     providers: HashMap<String, Arc<Provider>>,
     models: HashMap<String, Arc<Model>>,
     /// Who serves the calls that name no model: a model without a name, of one target.
@@ -262,12 +264,18 @@ pub(super) fn compile(
     });
     let sync = document.limits_sync.as_ref();
     let limits = Limits::new(&document.limits, models.keys().map(String::as_str), sync);
-    let headers = access.headers().chain(limits.headers()).map(str::to_owned).collect();
+    let guards = Guards::new(&document.guards).unwrap_or_else(|fault| {
+        faults.add("guards", fault);
+        Guards::default()
+    });
+    let headers = access.headers().chain(limits.headers()).chain(guards.headers());
+    let headers = headers.map(str::to_owned).collect();
     Some(Plan {
         listen: document.listen.clone(),
         callers,
         access,
         limits,
+        guards,
         providers,
         models,
         pass_through,
