@@ -18,7 +18,7 @@ MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
 
-.PHONY: fuzz prices time-zones estimate redaction-quality redaction-speed guard-quality limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: fuzz fuzz-keep prices time-zones estimate redaction-quality redaction-speed guard-quality limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -79,6 +79,9 @@ deny: ## licences, sources and duplicate crates, where cargo-deny is installed
 
 fuzz: rust ## run every fuzz target for SECONDS_EACH seconds (300); needs cargo-fuzz and a C++ compiler
 	@scripts/fuzz.sh $(SECONDS_EACH)
+
+fuzz-keep: rust ## reduce what fuzzing has found to the least that reaches as much, and pack it into fuzz/kept
+	@scripts/fuzz.sh keep
 
 redaction-quality: rust $(TOOLS)/quality.done ## precision and recall of redaction beside Presidio, into docs/redaction-quality.md
 	@$(CARGO) build --quiet --release -p sluice-core --example redact_lines
