@@ -18,7 +18,7 @@ MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
 
-.PHONY: fuzz prices time-zones estimate redaction-quality redaction-speed limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: fuzz prices time-zones estimate redaction-quality redaction-speed limits-services limits-cost rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -86,6 +86,10 @@ redaction-quality: rust $(TOOLS)/quality.done ## precision and recall of redacti
 
 redaction-speed: rust ## how fast texts are masked, natively
 	@$(CARGO) run --quiet --release -p sluice-core --example redaction_speed
+
+limits-cost: build mocks ## what 1 to 1,000 limits cost a request, natively and in Envoy (docs/limits.md); needs wrk
+	@$(CARGO) run --quiet --release -p sluice-core --example limits
+	@ENVOY="$$($(SLUICE) envoy)" python3 bench/limits.py
 
 time-zones: ## renew core/data/time-zones.txt from the newest time zone database
 	@python3 -m venv $(TOOLS)/time-zones
