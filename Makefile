@@ -18,7 +18,8 @@ MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
 
-.PHONY: fuzz fuzz-keep prices time-zones estimate redaction-quality redaction-speed guard-quality limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean limits-services
+.PHONY: fuzz fuzz-keep prices time-zones estimate limits-cost redaction-quality redaction-speed guard-quality
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -93,6 +94,9 @@ redaction-speed: rust ## how fast texts are masked, natively
 guard-quality: rust $(TOOLS)/guards.done ## how well prompt injections are found, into docs/guards-quality.md
 	@$(CARGO) build --quiet --release -p sluice-core --example guard_lines
 	@$(TOOLS)/guards/bin/python bench/guards/quality.py --output docs/guards-quality.md
+limits-cost: build mocks ## what 1 to 1,000 limits cost a request, natively and in Envoy (docs/limits.md); needs wrk
+	@$(CARGO) run --quiet --release -p sluice-core --example limits
+	@ENVOY="$$($(SLUICE) envoy)" python3 bench/limits.py
 
 time-zones: ## renew core/data/time-zones.txt from the newest time zone database
 	@python3 -m venv $(TOOLS)/time-zones
