@@ -9,6 +9,7 @@ mod listen;
 mod models;
 mod prices;
 mod providers;
+mod redaction;
 mod source;
 
 use std::collections::HashSet;
@@ -24,6 +25,7 @@ pub use models::{ModelEntry, OutOfRange, TargetEntry, Unsupported};
 pub use prices::{PriceEntry, UnknownPrice};
 pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
 pub use providers::{Credential, ProviderEntry};
+pub use redaction::{ExceptionEntry, RedactionEntry, RuleChoice, RuleUse};
 pub use source::{SourceEntry, SourcePlace};
 
 pub(crate) use callers::{is_reserved_id, parse_digest};
@@ -51,10 +53,12 @@ pub struct Document {
     pub limits_sync: Option<SyncEntry>,
     /// The provider that serves the calls that name no model (files, batches, fine-tuning).
     pub pass_through: Option<String>,
+    /// What is looked for in texts, and what is done with it.
+    pub redaction: Option<RedactionEntry>,
 }
 
 /// Sections that are part of the language and not yet acted on.
-const LATER: [&str; 3] = ["redaction", "guards", "audit"];
+const LATER: [&str; 2] = ["guards", "audit"];
 
 impl Document {
     /// Reads as much as can be read, and notes every fault on the way.
@@ -112,6 +116,8 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         fields.optional("limits_sync").and_then(|field| limits_sync::read_limits_sync(&field, faults));
     let pass_through =
         fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
+    let redaction =
+        fields.optional("redaction").and_then(|field| redaction::read_redaction(&field, &named, faults));
     for name in LATER {
         if let Some(field) = fields.optional(name) {
             field.not_yet_supported(faults);
@@ -130,6 +136,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         prices,
         unknown_price,
         pass_through,
+        redaction,
     };
     crate::price::check_like(&document, faults);
     Some(document)
