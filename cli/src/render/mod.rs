@@ -109,9 +109,11 @@ pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, E
     bootstrap.to_yaml().map_err(|error| Error::Yaml(error.to_string()))
 }
 
-/// The environment variables that the document's credentials name.
+/// The environment variables that the document names.
 pub fn variables(document: &Document) -> BTreeSet<&str> {
-    document.providers.iter().flat_map(|provider| provider.credential.variables()).collect()
+    let of_providers = document.providers.iter().flat_map(|provider| provider.credential.variables());
+    let of_redaction = document.redaction.iter().filter_map(|redaction| redaction.key.as_deref());
+    of_providers.chain(of_redaction).collect()
 }
 
 fn utf8(path: &Path) -> Result<String, Error> {

@@ -64,6 +64,13 @@ impl JsonMasker {
                         self.state = State::String { escaped: false };
                     }
                     b'{' | b'}' | b'[' | b']' | b':' | b',' | b' ' | b'\t' | b'\n' | b'\r' => {}
+                    // No JSON goes on like this, so it can only be text.
+                    _ if !b"-0123456789tfn".contains(&byte) => {
+                        self.masker.pass(upto(at), out);
+                        start = at;
+                        self.masker = Masker::new(Escapes::Text);
+                        self.state = State::Text;
+                    }
                     _ => {
                         self.masker.pass(upto(at), out);
                         start = at;
