@@ -4,6 +4,7 @@
 //! stays. The tables are `openai.rs`, `anthropic.rs` and `gemini.rs`; a field that no table has is text.
 
 mod anthropic;
+mod closing;
 mod events;
 mod gemini;
 mod openai;
@@ -22,6 +23,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::ClientDialect;
 use crate::failure::Failure;
+pub(crate) use closing::Closing;
 pub(crate) use events::{Repeats, Shell, StreamEvent};
 pub use system::add_system;
 use tables::{Is, Origin, Table};
