@@ -301,11 +301,7 @@ impl Veil {
         Ok(changed.map(String::into_bytes))
     }
 
-    fn walk(
-        &self,
-        counts: &mut Counts,
-        walk: &mut Walk<'_>,
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    fn walk(&self, counts: &mut Counts, walk: &mut Walk<'_>) -> Result<Option<Vec<u8>>, Failure> {
         let Some(mut screen) = self.screen() else { return Ok(None) };
         let mut tokens = false;
         let changed = walk(&mut |_, found| {

@@ -535,6 +535,28 @@ fn an_array_of_geminis_stays_one() {
 }
 
 #[test]
+fn json_in_a_text_stays_json_when_it_streams() {
+    let veil = masking();
+    let (json, expected) = (
+        r#"{"card": 4111111111111111, "to": ["bob@example.com"]}"#,
+        r#"{"card": "[CREDIT_CARD]", "to": ["[EMAIL]"]}"#,
+    );
+    for (text, expected) in [
+        (json.to_owned(), expected.to_owned()),
+        (format!(" \n{json}\nCall +1 415 555 2671."), format!(" \n{expected}\nCall [PHONE].")),
+        ("{ {name}} is at [+1 415 555 2671]".to_owned(), "{ {name}} is at [[PHONE]]".to_owned()),
+        ("[+1 415 555 2671] and 1".to_owned(), "[[PHONE]] and 1".to_owned()),
+        ("{".to_owned(), "{".to_owned()),
+    ] {
+        for cut in 0..=text.len() {
+            let stream = stream(ClientDialect::Anthropic, &[&text[..cut], &text[cut..]], &["{}"]);
+            let out = masked(&veil, ClientDialect::Anthropic, &[stream.as_bytes()]);
+            assert_eq!(joined(ClientDialect::Anthropic, &out).0, expected, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn no_bytes_are_masked_otherwise_when_they_are_cut() {
     let veil = masking();
     let mut random = fastrand::Rng::with_seed(7);
