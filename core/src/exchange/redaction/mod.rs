@@ -77,6 +77,9 @@ pub(super) struct Veil {
     conversation: [u8; 32],
 }
 
+/// Walks through the texts of a body.
+type Walk<'w> = dyn FnMut(&mut texts::Visit<'_>) -> Result<Option<Vec<u8>>, Failure> + 'w;
+
 impl Masks {
     /// `None` where the policy looks for nothing.
     pub(super) fn new(
@@ -298,11 +301,7 @@ impl Veil {
         Ok(changed.map(String::into_bytes))
     }
 
-    fn walk(
-        &self,
-        counts: &mut Counts,
-        walk: &mut dyn FnMut(&mut texts::Visit<'_>) -> Result<Option<Vec<u8>>, Failure>,
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    fn walk(&self, counts: &mut Counts, walk: &mut Walk<'_>) -> Result<Option<Vec<u8>>, Failure> {
         let Some(mut screen) = self.screen() else { return Ok(None) };
         let mut tokens = false;
         let changed = walk(&mut |_, found| {

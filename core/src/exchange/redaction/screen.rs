@@ -27,6 +27,8 @@ enum Mask {
     None,
     Text(Box<Masker>),
     Json(Box<JsonMasker>),
+    /// It is not known yet whether the text is JSON; its beginning.
+    Either(String),
 }
 
 impl Screen {
@@ -49,8 +51,16 @@ impl Screen {
         (out != text).then_some(out)
     }
 
-    /// A new text that comes in parts.
-    pub(super) fn flow(&self, json: bool) -> Flow {
+    /// A new text that comes in parts. One that begins as a JSON object does is taken for one.
+    pub(super) fn flow_of_parts(&self, json: bool) -> Flow {
+        let flow = self.flow(json);
+        match flow.masker {
+            Mask::Text(_) => Flow { masker: Mask::Either(String::new()), ..flow },
+            _ => flow,
+        }
+    }
+
+    fn flow(&self, json: bool) -> Flow {
         let (masker, escapes) = match (self.looks, json) {
             (false, false) => (Mask::None, Escapes::Text),
             (false, true) => (Mask::None, Escapes::Json),
@@ -62,9 +72,16 @@ impl Screen {
 
     /// Adds to `out` what is settled by this part.
     pub(super) fn push(&mut self, flow: &mut Flow, text: &str, out: &mut String) {
+        if let Mask::Either(begun) = &mut flow.masker {
+            begun.push_str(text);
+            let Some(json) = begins_as_json(begun) else { return };
+            let text = std::mem::take(begun);
+            self.decide(flow, json);
+            return self.push(flow, &text, out);
+        }
         let mut masked = String::new();
         let masked = match &mut flow.masker {
-            Mask::None => text,
+            Mask::None | Mask::Either(_) => text,
             Mask::Text(masker) => {
                 masker.push(&mut self.session, text, &mut masked);
                 &masked
@@ -77,11 +94,20 @@ impl Screen {
         flow.restorer.push(&self.pseudonyms, masked, out);
     }
 
+    fn decide(&self, flow: &mut Flow, json: bool) {
+        *flow = self.flow(json);
+    }
+
     /// The text has come to its end; adds the rest to `out`.
     pub(super) fn end(&mut self, flow: &mut Flow, out: &mut String) {
+        if let Mask::Either(begun) = &mut flow.masker {
+            let text = std::mem::take(begun);
+            self.decide(flow, false);
+            self.push(flow, &text, out);
+        }
         let mut masked = String::new();
         match &mut flow.masker {
-            Mask::None => {}
+            Mask::None | Mask::Either(_) => {}
             Mask::Text(masker) => masker.finish(&mut self.session, &mut masked),
             Mask::Json(masker) => masker.finish(&mut self.session, &mut masked),
         }
@@ -107,4 +133,16 @@ impl Screen {
     pub(crate) fn finish(mut self) -> (Outcome, Pseudonyms) {
         (self.session.take_outcome(), self.session.into_pseudonyms())
     }
+}
+
+/// Whether a text begins as a JSON object with a member does; `None` while that is open.
+fn begins_as_json(text: &str) -> Option<bool> {
+    let space = [' ', '\t', '\r', '\n'];
+    let begun = text.trim_start_matches(space);
+    let first = begun.chars().next()?;
+    if first != '{' {
+        return Some(false);
+    }
+    let next = begun.get(1..).unwrap_or_default().trim_start_matches(space).chars().next()?;
+    Some(next == '"')
 }

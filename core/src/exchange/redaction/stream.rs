@@ -31,6 +31,9 @@ pub(crate) struct StreamMask {
     closing: Option<Closing>,
 }
 
+/// So many texts may be under way at once; the parts of any others are texts of their own.
+const MAX_TEXTS: usize = 256;
+
 /// A text that comes in parts.
 #[derive(Debug)]
 struct Text {
@@ -174,8 +177,12 @@ impl StreamMask {
                 Found::Delta { text, json } if event.is_text() => {
                     *streamed = true;
                     let name = event.text_of(place);
-                    let position = texts.iter().position(|text| text.name == name).unwrap_or_else(|| {
-                        let flow = screen.flow(json || event.is_json());
+                    let known = texts.iter().position(|text| text.name == name);
+                    if known.is_none() && texts.len() >= MAX_TEXTS {
+                        return Ok(screen.whole(Found::Text(text)));
+                    }
+                    let position = known.unwrap_or_else(|| {
+                        let flow = screen.flow_of_parts(json || event.is_json());
                         let name = name.clone();
                         texts.push(Text { name, flow, shell: Shell::default(), event: String::new() });
                         texts.len() - 1

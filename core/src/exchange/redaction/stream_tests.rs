@@ -533,3 +533,63 @@ fn an_array_of_geminis_stays_one() {
         assert_eq!(run(&[&bytes[..cut], &bytes[cut..]]), whole, "cut at {cut}");
     }
 }
+
+#[test]
+fn json_in_a_text_stays_json_when_it_streams() {
+    let veil = masking();
+    let (json, expected) = (
+        r#"{"card": 4111111111111111, "to": ["bob@example.com"]}"#,
+        r#"{"card": "[CREDIT_CARD]", "to": ["[EMAIL]"]}"#,
+    );
+    for (text, expected) in [
+        (json.to_owned(), expected.to_owned()),
+        (format!(" \n{json}\nCall +1 415 555 2671."), format!(" \n{expected}\nCall [PHONE].")),
+        ("{ {name}} is at [+1 415 555 2671]".to_owned(), "{ {name}} is at [[PHONE]]".to_owned()),
+        ("[+1 415 555 2671] and 1".to_owned(), "[[PHONE]] and 1".to_owned()),
+        ("{".to_owned(), "{".to_owned()),
+    ] {
+        for cut in 0..=text.len() {
+            let stream = stream(ClientDialect::Anthropic, &[&text[..cut], &text[cut..]], &["{}"]);
+            let out = masked(&veil, ClientDialect::Anthropic, &[stream.as_bytes()]);
+            assert_eq!(joined(ClientDialect::Anthropic, &out).0, expected, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn no_bytes_are_masked_otherwise_when_they_are_cut() {
+    let veil = masking();
+    let mut random = fastrand::Rng::with_seed(7);
+    for client in STREAMING {
+        let stream = stream(
+            client,
+            &["Ask bob.sm", "ith@example.com ", "or +1 415", " 555 2671"],
+            &["{\"a\": [1, \"bob@exam", "ple.com\"]}"],
+        );
+        for _ in 0..300 {
+            let mut bytes = stream.clone().into_bytes();
+            for _ in 0..random.usize(1..4) {
+                let at = random.usize(0..bytes.len());
+                match random.u8(0..3) {
+                    0 => bytes[at] = random.u8(..),
+                    1 => drop(bytes.remove(at)),
+                    _ => bytes.insert(at, *random.choice(b"\"\\{}[]:,\n\r d0").expect("is one")),
+                }
+            }
+            let run = |chunks: &[&[u8]]| {
+                let mut mask = veil.stream(client, false).expect("is there");
+                let mut out = Vec::new();
+                chunks.iter().for_each(|chunk| mask.push(chunk, &mut out));
+                mask.end(&mut out);
+                out
+            };
+            let cut = random.usize(0..=bytes.len());
+            assert_eq!(
+                run(&[&bytes]),
+                run(&[&bytes[..cut], &bytes[cut..]]),
+                "{}",
+                String::from_utf8_lossy(&bytes)
+            );
+        }
+    }
+}
