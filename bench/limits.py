@@ -61,7 +61,7 @@ def busy(process: int) -> float:
 
 
 def served(admin: str) -> int:
-    with urllib.request.urlopen(f"{admin}/stats?filter=http.sluice.downstream_rq_completed", timeout=10) as answer:
+    with urllib.request.urlopen(f"{admin}/stats?filter=%5Ehttp.sluice.downstream_rq_completed%24", timeout=10) as answer:
         return int(answer.read().split(b": ")[1])
 
 
