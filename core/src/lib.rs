@@ -8,6 +8,7 @@ pub mod dialect;
 pub mod embeddings;
 pub mod exchange;
 pub mod failure;
+pub mod guard;
 pub mod identity;
 mod json;
 pub mod limit;

@@ -8,6 +8,7 @@ use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 use sluice_core::dialect::ClientDialect;
 use sluice_core::exchange::{self, Head, Opening, PROVIDER_HEADER, Reply};
 use sluice_core::failure::Failure;
+use sluice_core::guard::Fired;
 use sluice_core::identity::{Callers, Failures, KeySource, Origin};
 use sluice_core::limit::sync::synchronous;
 use sluice_core::policy::Plan;
@@ -38,8 +39,16 @@ enum State {
     Reading(Opening),
     /// Providers are at work.
     Serving(Parked),
-    /// The filter has answered itself; for the sake of this limit, if for one's.
-    Replied(Option<String>),
+    /// The filter has answered itself.
+    Replied(Reason),
+}
+
+/// For whose sake the filter has answered itself, if for anybody's.
+struct Reason {
+    limit: Option<String>,
+    guards: Vec<Fired>,
+    /// As the access log shows them.
+    guards_field: String,
 }
 
 /// What Envoy knows of the one who sends a request: no more of it than the policy reads.
@@ -80,7 +89,11 @@ impl PolicyFilter {
     }
 
     fn reply(&mut self, reply: &Reply) -> Action {
-        self.state = State::Replied(reply.limit.clone());
+        self.state = State::Replied(Reason {
+            limit: reply.limit.clone(),
+            guards: reply.guards.clone(),
+            guards_field: reply.guards_field(),
+        });
         self.status = reply.status;
         let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
         if let Err(host::Refused(status)) = host::reply(reply.status, headers, &reply.body) {
@@ -279,17 +292,21 @@ impl HttpContext for PolicyFilter {
         let (status, elapsed) = (self.status, now.saturating_sub(self.started));
         let parked = match &self.state {
             State::Serving(parked) => parked,
-            State::Replied(limit) => {
-                return metrics::count(Ended { exchange: None, limit: limit.as_deref(), status, elapsed });
+            State::Replied(reason) => {
+                if !reason.guards_field.is_empty() {
+                    let _ = host::set_property("sluice_guards", &reason.guards_field);
+                }
+                let (limit, guards) = (reason.limit.as_deref(), reason.guards.as_slice());
+                return metrics::count(Ended { exchange: None, limit, guards, status, elapsed });
             }
             State::New | State::Reading(_) => {
-                return metrics::count(Ended { exchange: None, limit: None, status, elapsed });
+                return metrics::count(Ended { exchange: None, limit: None, guards: &[], status, elapsed });
             }
         };
         let mut exchange = parked.exchange.borrow_mut();
         // Without a status the client has got nothing: it has gone.
         exchange.close(&host::Shared, now, status == 0);
-        metrics::count(Ended { exchange: Some(&exchange), limit: None, status, elapsed });
+        metrics::count(Ended { exchange: Some(&exchange), limit: None, guards: &[], status, elapsed });
         for (name, value) in exchange.log_fields() {
             let _ = host::set_property(name, &value);
         }

@@ -21,6 +21,7 @@ pub(super) fn access_log() -> Tree {
         "cost_usd": state("cost_usd"),
         "cost_nanousd": state("cost_nanousd"),
         "rerouted": state("rerouted"),
+        "guards": state("guards"),
         "redactions": state("redactions"),
         "status": "%RESPONSE_CODE%",
         "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",

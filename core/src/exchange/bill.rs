@@ -101,6 +101,7 @@ impl Exchange {
             stream.cut(spent.failure(), out);
         }
         self.found_in_answer.add(Direction::Response, stream.take_redactions());
+        self.guarded.add(stream.take_fired());
         if is_end || stream.is_cut() {
             self.tell_cost(stream, out);
         }

@@ -22,6 +22,8 @@ pub(super) const WARNING_HEADER: &str = "x-sluice-limit-warning";
 pub(super) const REDACTIONS_HEADER: &str = "x-sluice-redactions";
 /// A client's wish that a stream's cost stands in a comment at its end.
 pub(super) const STREAM_COST_HEADER: &str = "x-sluice-stream-cost";
+/// The guards that have found something, each with what was done.
+pub(super) const GUARDS_HEADER: &str = "x-sluice-guards";
 /// Which parameters were brought into the provider's range.
 pub(super) const CLAMPED_HEADER: &str = "x-sluice-clamped";
 

@@ -8,6 +8,7 @@ mod admission;
 mod answer_tests;
 mod attempt;
 mod bill;
+mod guarded;
 mod headers;
 mod opening;
 mod passing;
@@ -32,6 +33,7 @@ pub use stream::{Held, StreamAnswer};
 use crate::access::Asking;
 use crate::dialect::{ClientDialect, Named, Service};
 use crate::failure::{Failure, Kind};
+use crate::guard::Fired;
 use crate::identity::Caller;
 use crate::limit::{self, Reservation, Spent};
 use crate::policy::{Model, Plan};
@@ -40,6 +42,7 @@ use crate::redact::Direction;
 use crate::usage::Usage;
 use crate::usage::estimate::Input;
 use admission::Expected;
+use guarded::{Guarded, Refused};
 use prepare::{Changes, Prepared};
 use redaction::{Counts, Masks};
 
@@ -82,6 +85,8 @@ pub struct Exchange {
     held_output: u64,
     /// The limit for whose sake another model serves than was asked for.
     rerouted: Option<String>,
+    /// What guards have found.
+    guarded: Guarded,
     /// Whether the client wants a stream's cost told at its end.
     tells_cost: bool,
     /// What it has used in the end, once it is closed.
@@ -112,6 +117,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// The limit that has no room, by its name, where that is why.
     pub limit: Option<String>,
+    /// The guards that have found something, where the reply is a refusal of one's.
+    pub guards: Vec<Fired>,
 }
 
 /// Statuses on which the next target is tried; an answer of the last target has them too.
@@ -125,7 +132,13 @@ impl Reply {
     pub fn failure(client: ClientDialect, failure: &Failure) -> Self {
         let mut headers = vec![("content-type", "application/json".to_owned())];
         headers.extend(failure.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
-        Self { status: failure.status, headers, body: client.encode_failure(failure), limit: None }
+        Self {
+            status: failure.status,
+            headers,
+            body: client.encode_failure(failure),
+            limit: None,
+            guards: Vec::new(),
+        }
     }
 
     /// A limit has no room.
@@ -141,10 +154,20 @@ impl Reply {
         reply
     }
 
+    /// A guard refuses the request.
+    fn guarded(client: ClientDialect, refused: &Refused) -> Self {
+        Self { guards: refused.fired.clone(), ..Self::failure(client, &refused.failure) }
+    }
+
+    /// What the access log shows of the guards that have found something; empty where none has.
+    pub fn guards_field(&self) -> String {
+        guarded::log_field(&self.guards)
+    }
+
     /// A successful answer of the gateway's own.
     fn json(body: Vec<u8>) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { status: 200, headers, body, limit: None }
+        Self { status: 200, headers, body, limit: None, guards: Vec::new() }
     }
 }
 
@@ -182,6 +205,10 @@ impl Exchange {
         if let Some(limit) = &self.rerouted {
             remarks.push((headers::REROUTED_HEADER, format!("{limit};{}", self.model.name)));
         }
+        if let Some((model, guard)) = &self.guarded.reroute {
+            remarks.push((headers::REROUTED_HEADER, format!("{guard};{model}")));
+        }
+        remarks.extend(self.guarded.header().map(|guards| (headers::GUARDS_HEADER, guards)));
         // A stream's cost is not known when its headers go.
         if let (false, Some(cost)) = (self.stream, self.cost()) {
             remarks.push((headers::COST_HEADER, NanoUsd(cost).to_string()));
@@ -251,6 +278,7 @@ impl Exchange {
             ("sluice_total_tokens", usage(|usage| usage.input.saturating_add(usage.output)).map(Cow::Owned)),
             ("sluice_cost_usd", self.cost().map(|cost| Cow::Owned(NanoUsd(cost).to_string()))),
             ("sluice_rerouted", self.rerouted.as_deref().map(Cow::Borrowed)),
+            ("sluice_guards", Some(Cow::Owned(guarded::log_field(&self.guarded.fired)))),
             ("sluice_redactions", Some(Cow::Owned(self.redactions_line()))),
             ("sluice_cost_nanousd", self.cost().map(|cost| Cow::Owned(cost.to_string()))),
         ];
@@ -284,6 +312,11 @@ impl Exchange {
     /// The limit for whose sake another model serves than was asked for.
     pub fn rerouted(&self) -> Option<&str> {
         self.rerouted.as_deref()
+    }
+
+    /// The guards that have found something.
+    pub fn guards(&self) -> &[Fired] {
+        &self.guarded.fired
     }
 
     /// The last attempt was answered with a failure that its status did not tell.

@@ -14,6 +14,7 @@ use crate::shared::SharedMemory;
 use crate::task::{Task, TaskKind};
 
 use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
+use super::guarded::Guarded;
 use super::prepare::{self, Changes};
 use super::redaction::{Counts, Masks};
 use super::{Exchange, Reply, headers, passing, too_large};
@@ -32,10 +33,10 @@ const MISTRAL: &str = "mistral-client-";
 /// A request whose body is still to be read.
 #[derive(Debug)]
 pub struct Opening {
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     service: Service,
-    caller: Option<Arc<Caller>>,
-    asking: Asking,
+    pub(super) caller: Option<Arc<Caller>>,
+    pub(super) asking: Asking,
     passing: Vec<(String, String)>,
     /// Whether the client wants a stream's cost told at its end.
     tells_cost: bool,
@@ -139,6 +140,7 @@ impl Opening {
         self.decide(body.map(Arc::new), memory).map_err(|denied| match denied {
             Denied::Failure(failure) => Reply::failure(client, &failure),
             Denied::Spent(spent) => Reply::spent(client, &spent, now),
+            Denied::Guarded(refused) => Reply::guarded(client, &refused),
         })
     }
 
@@ -147,6 +149,13 @@ impl Opening {
         if body.as_ref().is_some_and(|body| body.len() > max_body_bytes as usize) {
             return Err(too_large(max_body_bytes).into());
         }
+        let (body, guarded) = match (&self.service, body) {
+            (Service::Task(call), Some(body)) => {
+                let (body, guarded) = self.guard(call, body)?;
+                (Some(body), guarded)
+            }
+            (_, body) => (body, Guarded::default()),
+        };
         let applicant = |needs| Applicant {
             plan: &self.plan,
             memory,
@@ -178,7 +187,8 @@ impl Opening {
                         Some(masks) => masks.check(call, model, target),
                     },
                 };
-                let admitted = self.admit(Some(task.model()), &applicant(needs), &maker)?;
+                let model = guarded.reroute.as_ref().map_or(task.model(), |(model, _)| model);
+                let admitted = self.admit(Some(model), &applicant(needs), &maker)?;
                 (task.streams(), needs, admitted)
             }
             (Service::Passage(passage), body) => {
@@ -236,6 +246,7 @@ impl Opening {
             held_output: expected.map_or(0, |expected| expected.output),
             expected,
             rerouted,
+            guarded,
             tells_cost: self.tells_cost,
             bill: None,
             header_usage: None,
@@ -275,7 +286,7 @@ impl Opening {
             next = match admitted {
                 Ok(admitted) => return Ok((admitted, Some(spent.name().to_owned()))),
                 Err(Denied::Spent(other)) => other.reroute().map(str::to_owned),
-                Err(Denied::Failure(_)) => None,
+                Err(Denied::Failure(_) | Denied::Guarded(_)) => None,
             };
             tried.push(name);
         }

@@ -7,10 +7,11 @@ use crate::dialect::{Asked, ClientDialect, Native, ProviderDialect, is_about_the
 use crate::failure::{Blame, Failure};
 use crate::json::Text;
 use crate::policy::Target;
-use crate::task::Outcome;
+use crate::task::{Outcome, TaskKind};
 use crate::usage::Usage;
 use crate::usage::estimate::{self, Family};
 
+use super::guarded::{Seen, Watch, empty_answer};
 use super::redaction::Veil;
 use super::stream::{Counts, Framing, StreamAnswer, Way};
 use super::{Exchange, Length, RETRIABLE, Reply, headers};
@@ -36,6 +37,8 @@ pub struct Attempt {
     max_body_bytes: usize,
     /// What is done with the answer's texts; `None` where nothing is.
     veil: Option<Veil>,
+    /// What guards do with the answer.
+    watch: Option<Watch>,
     /// Whether the body names the model, of an API that passes as it is.
     names_model: bool,
 }
@@ -91,6 +94,7 @@ impl Attempt {
             more,
             max_body_bytes: exchange.plan.listen.max_body_bytes as usize,
             veil,
+            watch: exchange.guarded.watch.clone(),
             names_model: exchange.named.is_some(),
         }
     }
@@ -176,7 +180,12 @@ impl Attempt {
             let array = matches!(&self.form, Form::Translated(asked) if asked.array);
             Some((veil.clone(), veil.stream(self.client, array)?))
         });
-        Some(StreamAnswer::new(self.client, framing, reader, way, counts, self.max_body_bytes).masked(mask))
+        let watch = self.watch.as_ref().and_then(|watch| {
+            let array = matches!(&self.form, Form::Translated(asked) if asked.array);
+            Some((watch.clone(), watch.stream(self.client, array)?))
+        });
+        let answer = StreamAnswer::new(self.client, framing, reader, way, counts, self.max_body_bytes);
+        Some(answer.masked(mask).watched(watch))
     }
 
     /// Whether a response with this status is not for the client: another target is tried.
@@ -194,10 +203,12 @@ impl Attempt {
         match self.answer(exchange, status, body, now) {
             Ok(None) => None,
             // What is of the provider's own making keeps its headers too.
-            Ok(Some(body)) if self.native() => Some(Reply { status, headers: Vec::new(), body, limit: None }),
+            Ok(Some(body)) if self.native() => {
+                Some(Reply { status, headers: Vec::new(), body, limit: None, guards: Vec::new() })
+            }
             Ok(Some(body)) => {
                 let headers = vec![("content-type", "application/json".to_owned())];
-                Some(Reply { status, headers, body, limit: None })
+                Some(Reply { status, headers, body, limit: None, guards: Vec::new() })
             }
             Err(mut failure) => {
                 if let Some(veil) = &self.veil {
@@ -252,10 +263,12 @@ impl Attempt {
             Outcome::Rerank(answer) => answer.usage = told,
             Outcome::Conversation(_) | Outcome::CountTokens(_) => {}
         }
-        let found = &mut exchange.found_in_answer;
         let Form::Translated(asked) = &self.form else {
-            let veil = self.veil.as_ref();
-            return veil.map_or(Ok(None), |veil| veil.whole(self.client, body, found));
+            let seen = self.watched(exchange, body, usage, now)?;
+            let body = seen.as_deref().unwrap_or(body);
+            let found = &mut exchange.found_in_answer;
+            let masked = self.veil.as_ref().map_or(Ok(None), |veil| veil.whole(self.client, body, found))?;
+            return Ok(masked.or(seen));
         };
         let model = match &mut outcome {
             Outcome::Conversation(answer) => Some(&mut answer.model),
@@ -266,12 +279,41 @@ impl Attempt {
         if let Some(model @ None) = model {
             *model = Some(Text::from(self.model.as_str()));
         }
-        let encoded = self.client.encode(&outcome, asked, now)?;
+        let mut encoded = self.client.encode(&outcome, asked, now)?;
+        if let Some(seen) = self.watched(exchange, &encoded, usage, now)? {
+            encoded = seen;
+        }
+        let found = &mut exchange.found_in_answer;
         let masked = match &self.veil {
             Some(veil) => veil.whole(self.client, &encoded, found)?,
             None => None,
         };
         Ok(Some(masked.unwrap_or(encoded)))
+    }
+
+    /// The answer as guards let it pass; `None` where it stays as it is.
+    fn watched(
+        &self,
+        exchange: &mut Exchange,
+        body: &[u8],
+        usage: Usage,
+        now: u64,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(watch) = &self.watch else { return Ok(None) };
+        let rule = match watch.whole(self.client, body, &mut exchange.guarded.fired)? {
+            Seen::Unchanged => return Ok(None),
+            Seen::Changed(body) => return Ok(Some(body)),
+            Seen::Withheld(rule) => rule,
+        };
+        if self.client.kind() != TaskKind::Conversation {
+            return Err(watch.withheld(rule));
+        }
+        let own = Asked { model: self.model.clone(), ..Asked::default() };
+        let asked = match &self.form {
+            Form::Translated(asked) => asked,
+            _ => &own,
+        };
+        self.client.encode(&Outcome::Conversation(empty_answer(Some(usage))), asked, now).map(Some)
     }
 
     /// What has been used, by what was said: the provider doesn't tell.
@@ -280,12 +322,25 @@ impl Attempt {
             // Counting is free everywhere.
             Outcome::CountTokens(_) => return Usage { estimated: true, ..Usage::default() },
             Outcome::Conversation(answer) => match estimate::output(answer) {
-                // What passes as it is is not taken apart.
-                0 => estimate::text(&String::from_utf8_lossy(body)),
+                // What passes as it is has not been taken apart.
+                0 => self.said(body),
                 output => output,
             },
             Outcome::Embeddings(_) | Outcome::Rerank(_) => 0,
         };
         Usage { input: self.input, output: self.family.scale(output), estimated: true, ..Usage::default() }
+    }
+
+    /// About how many tokens an answer has that passes as it is. Where its words can't be told from what is around them, that
+    /// counts too: it is not free.
+    fn said(&self, body: &[u8]) -> u64 {
+        let native = match &self.form {
+            Form::Native { native, .. } => native.said(self.dialect, body),
+            Form::Passing | Form::Translated(_) => 0,
+        };
+        match native {
+            0 => estimate::text(&String::from_utf8_lossy(body)),
+            tokens => tokens,
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! A streamed answer on its way: taken apart, watched, and translated or passed.
 
+use super::guarded::Watch;
 use super::redaction::{StreamMask, Veil};
 use crate::conversation::Event;
 use crate::dialect::{ClientDialect, ClientStream, ProviderStream, unsayable};
 use crate::failure::Failure;
+use crate::guard::Fired;
 use crate::redact::Outcome;
 use crate::stream::{aws, sse};
 use crate::usage::Usage;
@@ -19,6 +21,8 @@ pub struct StreamAnswer {
     progress: Progress,
     /// We have ended the answer ourselves: whatever else comes is not for the client.
     cut: bool,
+    /// What the client's bytes go through first: guards.
+    watch: Option<(Watch, StreamMask)>,
     /// What the client's bytes go through last.
     mask: Option<(Veil, StreamMask)>,
 }
@@ -117,8 +121,20 @@ impl StreamAnswer {
                 over: false,
             },
             cut: false,
+            watch: None,
             mask: None,
         }
+    }
+
+    /// The same, looked at by guards.
+    pub(super) fn watched(self, watch: Option<(Watch, StreamMask)>) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// The guards that have found something since this was asked last.
+    pub(super) fn take_fired(&mut self) -> Vec<Fired> {
+        let watch = self.watch.as_mut();
+        watch.map(|(watch, mask)| watch.add(mask.take_outcome())).unwrap_or_default()
     }
 
     /// The same, with its texts masked.
@@ -168,14 +184,14 @@ impl StreamAnswer {
     ///
     /// Returns whether the provider's bytes pass as they are, and `out` gets nothing.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> bool {
-        if self.mask.is_none() {
+        if self.mask.is_none() && self.watch.is_none() {
             return self.take(chunk, out);
         }
         let waiting = self.progress.held == Held::Waiting;
         let mut plain = Vec::new();
         match self.take(chunk, &mut plain) {
-            true => self.mask(chunk, waiting, false, out),
-            false => self.mask(&plain, waiting, false, out),
+            true => self.deliver(chunk, waiting, false, out),
+            false => self.deliver(&plain, waiting, false, out),
         }
         false
     }
@@ -232,13 +248,13 @@ impl StreamAnswer {
 
     /// The provider's stream has ended; what is still to be said is appended to `out`.
     pub fn end(&mut self, out: &mut Vec<u8>) {
-        if self.mask.is_none() {
+        if self.mask.is_none() && self.watch.is_none() {
             return self.finish(out);
         }
         let waiting = self.progress.held == Held::Waiting;
         let mut plain = Vec::new();
         self.finish(&mut plain);
-        self.mask(&plain, waiting, true, out);
+        self.deliver(&plain, waiting, true, out);
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {
@@ -276,7 +292,29 @@ impl StreamAnswer {
         }
         let mut plain = Vec::new();
         self.fail(failure, &mut plain);
-        self.mask(&plain, false, true, out);
+        self.deliver(&plain, false, true, out);
+    }
+
+    /// The client's bytes, `plain` so far, as guards let them pass, and then with their texts masked.
+    fn deliver(&mut self, plain: &[u8], waiting: bool, is_end: bool, out: &mut Vec<u8>) {
+        let Some((watch, mask)) = &mut self.watch else { return self.mask(plain, waiting, is_end, out) };
+        if mask.blocked().is_some() {
+            return;
+        }
+        let mut seen = Vec::new();
+        mask.push(plain, &mut seen);
+        if is_end {
+            mask.end(&mut seen);
+        }
+        let Some(rule) = mask.blocked() else { return self.mask(&seen, waiting, is_end, out) };
+        self.progress.over = true;
+        self.cut = true;
+        if waiting && seen.is_empty() {
+            self.progress.held = Held::Failed(watch.withheld(rule));
+            return;
+        }
+        mask.close(&mut seen);
+        self.mask(&seen, waiting, true, out);
     }
 
     /// The client's bytes, `plain` so far, with their texts masked. `waiting`: nothing has gone to the client before.

@@ -15,6 +15,7 @@ use super::document::{
 use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
 use crate::dialect::{ClientDialect, Destination, Preset, ProviderDialect};
+use crate::guard::Guards;
 use crate::identity::{Caller, Callers};
 use crate::limit::Limits;
 use crate::price::{Price, Pricing};
@@ -28,6 +29,7 @@ pub struct Plan {
     pub callers: Callers,
     pub access: Rules,
     pub limits: Limits,
+    pub guards: Guards,
     /// What is done with personal data and secrets; `None` where nothing is looked for.
     pub redaction: Option<Redaction>,
     providers: HashMap<String, Arc<Provider>>,
@@ -266,14 +268,20 @@ pub(super) fn compile(
     });
     let sync = document.limits_sync.as_ref();
     let limits = Limits::new(&document.limits, models.keys().map(String::as_str), sync);
+    let guards = Guards::new(&document.guards).unwrap_or_else(|fault| {
+        faults.add("guards", fault);
+        Guards::default()
+    });
     let redaction = document.redaction.as_ref().and_then(|entry| redact(entry, environment, faults));
     let of_exceptions = redaction.iter().flat_map(Redaction::headers);
-    let headers = access.headers().chain(limits.headers()).chain(of_exceptions).map(str::to_owned).collect();
+    let headers = access.headers().chain(limits.headers()).chain(guards.headers()).chain(of_exceptions);
+    let headers = headers.map(str::to_owned).collect();
     Some(Plan {
         listen: document.listen.clone(),
         callers,
         access,
         limits,
+        guards,
         redaction,
         providers,
         models,

@@ -16,6 +16,8 @@ pub struct Custom {
     pattern: String,
     context: Vec<String>,
     check: Check,
+    /// What comes in the place of a finding, where that is not the label.
+    instead: Option<String>,
 }
 
 /// Why a rule can't be had.
@@ -78,6 +80,21 @@ impl Custom {
             pattern: pattern.to_owned(),
             context: context.iter().map(|word| word.to_ascii_lowercase()).collect(),
             check,
+            instead: None,
+        })
+    }
+
+    /// A rule of a guard: it has any name and no label, so that no text looks like a placeholder of its own, and what it finds becomes
+    /// `instead`, where that is said.
+    pub(crate) fn guard(name: &str, pattern: &str, instead: Option<&str>) -> Result<Self, CustomFault> {
+        Automaton::weigh(pattern).map_err(|Fault { at, message }| CustomFault::Pattern { at, message })?;
+        Ok(Self {
+            name: name.to_owned(),
+            label: String::new(),
+            pattern: pattern.to_owned(),
+            context: Vec::new(),
+            check: Check::None,
+            instead: instead.map(str::to_owned),
         })
     }
 
@@ -87,7 +104,12 @@ impl Custom {
 
     pub(super) fn compiled(self, rule: u16) -> (Compiled, Shape, String) {
         let rank = if matches!(self.check, Check::None) { SHAPED } else { SURE };
-        let compiled = Compiled { name: Cow::Owned(self.name), label: Cow::Owned(self.label), rank };
+        let compiled = Compiled {
+            name: Cow::Owned(self.name),
+            label: Cow::Owned(self.label),
+            rank,
+            instead: self.instead,
+        };
         let gate = if self.context.is_empty() { Gate::Open } else { Gate::Near };
         let shape = Shape {
             rule,

@@ -5,14 +5,14 @@
 //! gives back.
 
 mod action;
-mod automaton;
+pub(crate) mod automaton;
 mod check;
 mod cluster;
 mod context;
 mod custom;
 mod json;
 mod masker;
-mod normal;
+pub(crate) mod normal;
 mod plan;
 mod pseudonym;
 mod redactor;

@@ -76,6 +76,8 @@ pub(super) struct Compiled {
     pub name: Cow<'static, str>,
     pub label: Cow<'static, str>,
     pub rank: u8,
+    /// What comes in the place of what it finds, where that is not the label in brackets.
+    pub instead: Option<String>,
 }
 
 /// A pattern as its findings need it.
@@ -126,6 +128,7 @@ impl Redactor {
                         name: Cow::Borrowed(built_in.name),
                         label: Cow::Borrowed(built_in.label),
                         rank: built_in.rank,
+                        instead: None,
                     });
                 }
                 Selection::Custom(custom) => {
@@ -161,6 +164,11 @@ impl Redactor {
     /// What stands in brackets in the place of what a rule finds.
     pub fn label(&self, rule: RuleId) -> &str {
         self.rules.get(rule.index()).map_or("", |rule| &rule.label)
+    }
+
+    /// What comes in the place of what a rule finds, where that is not its label.
+    pub(super) fn instead(&self, rule: RuleId) -> Option<&str> {
+        self.rules.get(rule.index())?.instead.as_deref()
     }
 
     /// The rules by their order in the selection.
@@ -267,7 +275,8 @@ impl Placeholders for Redactor {
         }
         let inner = text.get(1..)?;
         let mut unfinished = None;
-        for rule in &self.rules {
+        // What has no label leaves no placeholder.
+        for rule in self.rules.iter().filter(|rule| !rule.label.is_empty()) {
             let label = rule.label.as_bytes();
             let Some(rest) = inner.strip_prefix(label) else {
                 if label.starts_with(inner) {

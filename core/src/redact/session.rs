@@ -160,6 +160,10 @@ impl Session {
         }
         let redactor = Arc::clone(&self.redactor);
         let label = redactor.label(RuleId(rule));
+        if let Some(instead) = redactor.instead(RuleId(rule)) {
+            out.push_str(instead);
+            return;
+        }
         match action {
             Action::Pseudonym if place.whole => {
                 let original = match place.escapes {

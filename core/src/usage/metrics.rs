@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::exchange::Exchange;
+use crate::guard::Fired;
 use crate::limit::Alert;
 
 /// One value for one metric.
@@ -28,6 +29,8 @@ pub struct Ended<'a> {
     pub exchange: Option<&'a Exchange>,
     /// The limit that had no room, where that is why it was refused.
     pub limit: Option<&'a str>,
+    /// The guards that have found something, where that is why it was refused.
+    pub guards: &'a [Fired],
     /// What the client got.
     pub status: u16,
     pub elapsed: Duration,
@@ -38,7 +41,7 @@ pub struct Ended<'a> {
 /// Labels come from the policy alone, never from a client or a provider, so their number is bounded by it: Envoy can't
 /// forget a metric.
 pub fn of(ended: Ended<'_>) -> Vec<Measure> {
-    let Ended { exchange, limit, status, elapsed } = ended;
+    let Ended { exchange, limit, guards, status, elapsed } = ended;
     let team = exchange.and_then(|exchange| exchange.plan.callers.team_label(exchange.caller.as_deref()?));
     let labels = [
         ("provider", exchange.and_then(Exchange::provider)),
@@ -57,6 +60,10 @@ pub fn of(ended: Ended<'_>) -> Vec<Measure> {
         ),
     ];
     measures.extend(limit.map(|limit| counter(format!("sluice_limit_refusals_total;limit={limit}"), 1)));
+    let guards = exchange.map_or(guards, Exchange::guards).iter();
+    measures.extend(guards.map(|Fired { guard, action }| {
+        counter(format!("sluice_guards_total;guard={guard};action={action}"), 1)
+    }));
     let Some(exchange) = exchange else { return measures };
     if let Some(usage) = exchange.usage() {
         let tokens = [

@@ -4,9 +4,11 @@
 //! stays. The tables are `openai.rs`, `anthropic.rs` and `gemini.rs`; a field that no table has is text.
 
 mod anthropic;
+mod closing;
 mod events;
 mod gemini;
 mod openai;
+mod system;
 mod tables;
 mod tape;
 #[cfg(test)]
@@ -21,7 +23,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::ClientDialect;
 use crate::failure::Failure;
+pub(crate) use closing::Closing;
 pub(crate) use events::{Repeats, Shell, StreamEvent};
+pub use system::add_system;
 use tables::{Is, Origin, Table};
 use tape::{Kind, Node, Tape};
 

@@ -26,7 +26,7 @@ use crate::identity::Caller;
 use crate::policy::{Model, Plan, Target};
 use crate::redact::{Choice, Direction, Outcome, Pseudonyms, Redaction, RuleId};
 use crate::task::TaskKind;
-use screen::Screen;
+pub(super) use screen::Screen;
 pub(super) use stream::StreamMask;
 
 /// What was found, by direction and rule.

@@ -32,12 +32,12 @@ enum Mask {
 }
 
 impl Screen {
-    pub(super) fn new(session: Session, pseudonyms: Arc<Pseudonyms>, looks: bool) -> Self {
+    pub(crate) fn new(session: Session, pseudonyms: Arc<Pseudonyms>, looks: bool) -> Self {
         Self { session, pseudonyms, looks }
     }
 
     /// What comes in the stead of what stands there as a whole; `None`: it stays.
-    pub(super) fn whole(&mut self, found: Found<'_>) -> Option<String> {
+    pub(crate) fn whole(&mut self, found: Found<'_>) -> Option<String> {
         let (text, json) = match found {
             Found::Text(text) => (text, false),
             Found::Json(text) => (text, true),
@@ -115,7 +115,7 @@ impl Screen {
         flow.restorer.finish(&self.pseudonyms, out);
     }
 
-    pub(super) fn outcome(&self) -> &Outcome {
+    pub(crate) fn outcome(&self) -> &Outcome {
         self.session.outcome()
     }
 
@@ -130,7 +130,7 @@ impl Screen {
     }
 
     /// What was found, and what was replaced by pseudonyms.
-    pub(super) fn finish(mut self) -> (Outcome, Pseudonyms) {
+    pub(crate) fn finish(mut self) -> (Outcome, Pseudonyms) {
         (self.session.take_outcome(), self.session.into_pseudonyms())
     }
 }

@@ -4,7 +4,7 @@
 
 use super::screen::{Flow, Screen};
 use crate::dialect::ClientDialect;
-use crate::dialect::texts::{Found, Repeats, Shell, StreamEvent};
+use crate::dialect::texts::{Closing, Found, Repeats, Shell, StreamEvent};
 use crate::redact::{Outcome, RuleId};
 use crate::stream::sse;
 
@@ -27,6 +27,8 @@ pub(crate) struct StreamMask {
     /// Whether any text came in parts.
     streamed: bool,
     blocked: Option<RuleId>,
+    /// What the end of the stream has to fit, where it may have to be ended.
+    closing: Option<Closing>,
 }
 
 /// So many texts may be under way at once; the parts of any others are texts of their own.
@@ -43,7 +45,7 @@ struct Text {
 }
 
 impl StreamMask {
-    pub(super) fn new(client: ClientDialect, array: bool, replaces: bool, screen: Screen) -> Self {
+    pub(crate) fn new(client: ClientDialect, array: bool, replaces: bool, screen: Screen) -> Self {
         Self {
             client,
             array,
@@ -55,6 +57,19 @@ impl StreamMask {
             number: 0,
             streamed: false,
             blocked: None,
+            closing: None,
+        }
+    }
+
+    /// The same, ready to end the stream as one whose answer is withheld.
+    pub(crate) fn closing(self) -> Self {
+        Self { closing: Some(Closing::new(self.client)), ..self }
+    }
+
+    /// Ends the stream as one whose answer is withheld.
+    pub(crate) fn close(&self, out: &mut Vec<u8>) {
+        if let Some(closing) = &self.closing {
+            closing.end(self.array, out);
         }
     }
 
@@ -203,6 +218,9 @@ impl StreamMask {
         }
         // The walk ends with an error only where the visitor does, and it does not.
         let changed = walked.ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some(closing) = &mut self.closing {
+            closing.see(changed.as_deref().unwrap_or(data));
+        }
         self.write(raw, name, data, changed, out);
     }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod callers;
+mod guards;
 mod jwt;
 mod limits;
 mod limits_sync;
@@ -16,6 +17,7 @@ use std::collections::HashSet;
 
 pub use access::{RequireEntry, RuleEntry, WhenEntry};
 pub use callers::{CallersEntry, CertificateEntry, CertificateName, KeyEntry};
+pub use guards::{GuardEntry, GuardKind};
 pub use jwt::JwtEntry;
 pub use limits::LimitEntry;
 pub use limits_sync::{OnLost, SyncCheck, SyncEntry};
@@ -53,12 +55,14 @@ pub struct Document {
     pub limits_sync: Option<SyncEntry>,
     /// The provider that serves the calls that name no model (files, batches, fine-tuning).
     pub pass_through: Option<String>,
+    /// In the order in which they are asked.
+    pub guards: Vec<GuardEntry>,
     /// What is looked for in texts, and what is done with it.
     pub redaction: Option<RedactionEntry>,
 }
 
 /// Sections that are part of the language and not yet acted on.
-const LATER: [&str; 2] = ["guards", "audit"];
+const LATER: [&str; 1] = ["audit"];
 
 impl Document {
     /// Reads as much as can be read, and notes every fault on the way.
@@ -109,6 +113,10 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         .optional("limits")
         .map(|field| limits::read_limits(&field, &named, &models, faults))
         .unwrap_or_default();
+    let guards = fields
+        .optional("guards")
+        .map(|field| guards::read_guards(&field, &named, &models, faults))
+        .unwrap_or_default();
     let prices = fields.optional("prices").map(|field| prices::read_prices(&field, faults));
     let unknown_price =
         fields.optional("unknown_price").and_then(|field| prices::read_unknown_price(&field, faults));
@@ -136,6 +144,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         prices,
         unknown_price,
         pass_through,
+        guards,
         redaction,
     };
     crate::price::check_like(&document, faults);

@@ -1,0 +1,136 @@
+//! What a text says in an encoding: base64, hexadecimal digits, letters moved by 13 places, or backwards.
+
+use super::words::Words;
+
+/// How a text was encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Base64,
+    Hexadecimal,
+    Rot13,
+    Backwards,
+}
+
+/// The shortest run of characters that is decoded.
+const SHORTEST: usize = 24;
+/// So many words of the text's make it worth to read it in another way.
+const ENOUGH: usize = 2;
+
+impl How {
+    /// Who hides an order knows that it is none of his to give.
+    pub fn points(self) -> i32 {
+        match self {
+            Self::Base64 | Self::Hexadecimal => 200,
+            Self::Rot13 | Self::Backwards => 300,
+        }
+    }
+}
+
+/// What a text says when it is decoded. Nothing that is decoded is decoded again, so it is never longer than the text.
+pub fn decoded(text: &str, words: &Words) -> Vec<(String, How)> {
+    let mut found = Vec::new();
+    let (mut base64, mut hexadecimal) = (String::new(), String::new());
+    let is_of = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=');
+    for run in text.split(|c| !is_of(c)).filter(|run| run.len() >= SHORTEST) {
+        let decoded = match run.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => (from_hexadecimal(run), &mut hexadecimal),
+            false => (from_base64(run), &mut base64),
+        };
+        if let (Some(plain), all) = decoded {
+            all.push_str(&plain);
+            all.push('\n');
+        }
+    }
+    found.extend((!base64.is_empty()).then_some((base64, How::Base64)));
+    found.extend((!hexadecimal.is_empty()).then_some((hexadecimal, How::Hexadecimal)));
+    // Common words of English, and those of orders, as they look then.
+    const MOVED: [&[u8]; 10] = [
+        b"gur",
+        b"naq",
+        b"lbhe",
+        b"lbh",
+        b"vtaber",
+        b"cerivbhf",
+        b"vafgehpgvbaf",
+        b"flfgrz",
+        b"cebzcg",
+        b"erirny",
+    ];
+    const TURNED: [&[u8]; 10] = [
+        b"eht",
+        b"dna",
+        b"ruoy",
+        b"uoy",
+        b"erongi",
+        b"suoiverp",
+        b"snoitcurtsni",
+        b"metsys",
+        b"tpmorp",
+        b"laever",
+    ];
+    let of = |wanted: &[&[u8]]| {
+        let words = words.plain.split(|byte| matches!(byte, b' ' | b'\n'));
+        words.filter(|word| wanted.contains(word)).take(ENOUGH).count() >= ENOUGH
+    };
+    if of(&MOVED) {
+        found.push((text.chars().map(move_letter).collect(), How::Rot13));
+    }
+    if of(&TURNED) {
+        found.push((text.chars().rev().collect(), How::Backwards));
+    }
+    found
+}
+
+fn from_hexadecimal(run: &str) -> Option<String> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes: Option<Vec<u8>> = run
+        .as_bytes()
+        .chunks_exact(2)
+        .map(|pair| match pair {
+            [high, low] => Some(digit(*high)? * 16 + digit(*low)?),
+            _ => None,
+        })
+        .collect();
+    readable(bytes?)
+}
+
+fn from_base64(run: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(run.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0);
+    for byte in run.trim_end_matches('=').bytes() {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 0xFF).unwrap_or(0));
+        }
+    }
+    readable(bytes)
+}
+
+/// Bytes as text, where they are words rather than data.
+fn readable(bytes: Vec<u8>) -> Option<String> {
+    let text = String::from_utf8(bytes).ok()?;
+    let data = text.chars().filter(|c| c.is_control() && !c.is_whitespace()).count();
+    (data == 0 && text.contains(char::is_alphabetic)).then_some(text)
+}
+
+fn move_letter(character: char) -> char {
+    let moved = |first: u8| {
+        let offset = u8::try_from(u32::from(character) - u32::from(first)).unwrap_or(0);
+        char::from(first + (offset + 13) % 26)
+    };
+    match character {
+        'a'..='z' => moved(b'a'),
+        'A'..='Z' => moved(b'A'),
+        other => other,
+    }
+}

@@ -1,0 +1,219 @@
+//! Prompt injection: how much a text tries to give orders that its reader has not to take, as a score.
+//!
+//! A text is undisguised, cut into words and looked through for concepts ("ignore", "previous", "instructions") in many
+//! languages; signals are concepts near each other. Each signal has points, and a text's score is their sum. What is encoded
+//! in it is decoded and looked through as well. All of this takes time in proportion to the text.
+
+mod decode;
+mod families;
+mod signal;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::redact::automaton::{Automaton, Cache};
+use signal::{Hit, Signals};
+use words::{SENTENCE, Words};
+
+pub use families::FAMILIES;
+pub use signal::{Concept, Family, Signal};
+
+/// A score of certainty.
+pub const CERTAIN: u32 = 1000;
+/// How long a phrase can be, in bytes.
+const LONGEST: usize = 96;
+/// So many units after the first signal, another one belongs to another text: what a long document says here and there does
+/// not add up.
+const WINDOW: u32 = 800;
+
+/// All signals, made ready once.
+#[derive(Debug)]
+pub struct Scorer {
+    words: Automaton,
+    marks: Automaton,
+    /// How many concepts are made of words; those behind them are made of marks.
+    word_count: u16,
+    signals: Signals,
+    caches: Mutex<(Cache, Cache)>,
+}
+
+/// What was found in a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// From 0 to [`CERTAIN`].
+    pub score: u32,
+    /// The signals' names.
+    pub signals: Vec<&'static str>,
+}
+
+fn all_signals() -> impl Iterator<Item = &'static Signal> {
+    FAMILIES.iter().flat_map(|family| family.signals)
+}
+
+impl Scorer {
+    /// `None` never happens: the rules are fixed, and a test reads them.
+    pub fn new() -> Option<Self> {
+        let concepts = || FAMILIES.iter().flat_map(|family| family.concepts);
+        let patterns: Vec<String> = concepts().map(Concept::pattern).collect();
+        let names: Vec<&str> =
+            concepts().map(|concept| concept.name).chain(families::MARKS.iter().map(|mark| mark.0)).collect();
+        Some(Self {
+            words: Automaton::new(patterns.iter().map(String::as_str)).ok()?,
+            marks: Automaton::new(families::MARKS.iter().map(|mark| mark.1)).ok()?,
+            word_count: u16::try_from(patterns.len()).ok()?,
+            signals: Signals::new(all_signals(), &names),
+            caches: Mutex::default(),
+        })
+    }
+
+    /// How much a text looks like an injection, and why.
+    pub fn score(&self, text: &str) -> Findings {
+        let words = Words::of(text);
+        let mut best = self.of_words(&words, 0);
+        for (decoded, how) in decode::decoded(text, &words) {
+            let found = self.of_words(&Words::of(&decoded), how.points());
+            if found.score > best.score {
+                best = found;
+            }
+        }
+        best
+    }
+
+    /// `bonus`: points on top of any signal's.
+    fn of_words(&self, words: &Words, bonus: i32) -> Findings {
+        let mut hits = Vec::new();
+        // Whoever panicked has left states that are all true.
+        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let (plain, marks) = &mut *caches;
+        self.words.relieve(plain);
+        self.marks.relieve(marks);
+        self.find(plain, &words.plain, false, &mut hits);
+        self.find(plain, &words.spaced, true, &mut hits);
+        self.find_marks(marks, &words.marked, &mut hits);
+        drop(caches);
+        hits.sort_by_key(|hit| (hit.start, hit.end));
+        weigh(&self.signals.fired(&hits), bonus)
+    }
+
+    /// Finds concepts at the beginnings of words, or `anywhere`.
+    fn find(&self, cache: &mut Cache, text: &[u8], anywhere: bool, hits: &mut Vec<Hit>) {
+        let mut unit = 0;
+        let mut previous = SENTENCE;
+        for (at, byte) in text.iter().enumerate() {
+            let begins = is_boundary(previous, *byte) && !matches!(*byte, b' ' | SENTENCE | 0x80..0xC0);
+            match *byte {
+                b' ' => unit += 2,
+                SENTENCE => unit += 6,
+                _ if is_ideograph(*byte) => unit += 1,
+                _ => {}
+            }
+            previous = *byte;
+            if !begins && !anywhere {
+                continue;
+            }
+            let rest = text.get(at..).unwrap_or_default();
+            self.run(cache, rest, unit, anywhere, hits);
+        }
+    }
+
+    /// Finds the concepts that a text begins with.
+    fn run(&self, cache: &mut Cache, text: &[u8], start: u32, anywhere: bool, hits: &mut Vec<Hit>) {
+        let mut state = self.words.start(cache);
+        let mut unit = start;
+        let first = hits.len();
+        for (at, byte) in text.iter().enumerate().take(LONGEST) {
+            state = self.words.next(cache, state, *byte);
+            if state.is_dead() {
+                return;
+            }
+            match *byte {
+                b' ' => unit += 2,
+                _ if at > 0 && is_ideograph(*byte) => unit += 1,
+                _ => {}
+            }
+            let next = text.get(at + 1).copied().unwrap_or(SENTENCE);
+            if !anywhere && !is_boundary(*byte, next) {
+                continue;
+            }
+            for concept in self.words.matches(cache, state) {
+                let hit = Hit { concept: *concept, start, end: unit };
+                match hits.iter_mut().skip(first).find(|hit| hit.concept == *concept) {
+                    Some(shorter) => *shorter = hit,
+                    None => hits.push(hit),
+                }
+            }
+        }
+    }
+
+    fn find_marks(&self, cache: &mut Cache, text: &[u8], hits: &mut Vec<Hit>) {
+        let mut unit = 0;
+        let mut previous = b'\n';
+        for (at, byte) in text.iter().enumerate() {
+            unit += if byte.is_ascii_whitespace() { 2 } else { 0 };
+            // `list[inst]` is program text.
+            let is_index = *byte == b'[' && previous.is_ascii_alphanumeric();
+            let begins = previous == b'\n' || !byte.is_ascii_alphanumeric() && *byte != b' ' && !is_index;
+            previous = *byte;
+            if !begins {
+                continue;
+            }
+            let mut state = self.marks.start(cache);
+            for byte in text.iter().skip(at).take(LONGEST) {
+                state = self.marks.next(cache, state, *byte);
+                if state.is_dead() {
+                    break;
+                }
+                if let [mark, ..] = self.marks.matches(cache, state) {
+                    hits.push(Hit { concept: self.word_count + mark, start: unit, end: unit });
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a word can end with one byte and another begin with the next: scripts without spaces have that anywhere.
+fn is_boundary(before: u8, after: u8) -> bool {
+    matches!(before, b' ' | SENTENCE)
+        || matches!(after, b' ' | SENTENCE)
+        || is_unspaced(after)
+        || before >= 0x80 && after.is_ascii()
+}
+
+/// Whether a Chinese or Japanese character begins with this byte.
+fn is_ideograph(byte: u8) -> bool {
+    matches!(byte, 0xE3..=0xE9)
+}
+
+/// Whether a character begins with this byte that can begin a word within what has no spaces: those, and Korean ones.
+fn is_unspaced(byte: u8) -> bool {
+    matches!(byte, 0xE3..=0xED)
+}
+
+/// The points of signals that stand near each other, where they are most.
+fn weigh(fired: &[(u16, u32)], bonus: i32) -> Findings {
+    let points: Vec<i16> = all_signals().map(|signal| signal.points).collect();
+    let of = |signal: u16| points.get(usize::from(signal)).copied().map_or(0, i32::from);
+    let (mut sum, mut best) = (0, (0, 0..0));
+    let mut first = 0;
+    for (last, (signal, place)) in fired.iter().enumerate() {
+        sum += of(*signal);
+        while let Some((passed, _)) = fired.get(first).filter(|(_, begun)| begun + WINDOW < *place) {
+            sum -= of(*passed);
+            first += 1;
+        }
+        if sum > best.0 {
+            best = (sum, first..last + 1);
+        }
+    }
+    let (sum, range) = best;
+    let score = if sum > 0 { sum + bonus } else { 0 };
+    let names: Vec<&str> = all_signals().map(|signal| signal.name).collect();
+    let signals = fired.get(range).unwrap_or_default().iter();
+    Findings {
+        score: u32::try_from(score).unwrap_or(0).min(CERTAIN),
+        signals: signals.filter_map(|(signal, _)| names.get(usize::from(*signal)).copied()).collect(),
+    }
+}
