@@ -43,9 +43,9 @@ def test_openai_chat(masked, vendors):
 def test_openai_responses(masked, vendors):
     client = openai.OpenAI(base_url=f"{masked.url}/v1", api_key=CLIENT_KEY, timeout=30, max_retries=0)
     play(vendors, RESPONSES, "text", "openai")
-    with client.responses.stream(model="azure", input="Hello") as stream:
-        deltas = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
-        assert (deltas, stream.get_final_response().output_text) == (SAID, SAID)
+    events = list(client.responses.create(model="azure", input="Hello", stream=True))
+    deltas = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert (deltas, events[-1].response.output_text) == (SAID, SAID)
 
 
 def test_anthropic(masked, vendors):
