@@ -49,7 +49,7 @@ struct Reason {
     guards: Vec<Fired>,
     /// As the access log shows them.
     guards_field: String,
-    blocked: Option<String>,
+    blocked: Option<Box<str>>,
 }
 
 /// What Envoy knows of the one who sends a request: no more of it than the policy reads.

@@ -120,7 +120,7 @@ pub struct Reply {
     /// The guards that have found something, where the reply is a refusal of one's.
     pub guards: Vec<Fired>,
     /// The rule of redaction that has found what may not go on, by its name, where that is why.
-    pub blocked: Option<String>,
+    pub blocked: Option<Box<str>>,
 }
 
 /// Statuses on which the next target is tried; an answer of the last target has them too.

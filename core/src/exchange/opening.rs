@@ -142,7 +142,7 @@ impl Opening {
             Denied::Spent(spent) => Reply::spent(client, &spent, now),
             Denied::Guarded(refused) => Reply::guarded(client, &refused),
             Denied::Blocked(failure, rule) => {
-                Reply { blocked: Some(rule), ..Reply::failure(client, &failure) }
+                Reply { blocked: Some(rule.into()), ..Reply::failure(client, &failure) }
             }
         })
     }
