@@ -382,8 +382,9 @@ def test_answers_without_usage(usage, rough, vendors):
         assert min(of_log) > 0
         assert metric(rough, "sluice_tokens_total", type=kind) - count == sum(of_log)
     outputs = {int(line["output_tokens"]) for line in found}
-    # Fifty-two words; of a whole answer, its frame is counted too.
-    assert all(40 <= output <= 200 for output in outputs), outputs
+    # By o200k_base the text has 65. An estimate of a short English text is rarely off by more than the margin of 25 percent
+    # with which it is reserved (docs/limits-estimates.md).
+    assert all(65 / 1.25 <= output <= 65 * 1.25 for output in outputs), outputs
 
 
 def test_thousands_of_calls_agree_everywhere(mock_vendors, vendors, tell):

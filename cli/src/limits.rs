@@ -11,14 +11,14 @@ use ureq::Agent;
 /// The counters of an Envoy.
 #[derive(Debug)]
 pub struct Table {
-    rows: BTreeMap<(String, String), Row>,
+    /// By the limit's name, its unit, and whom each counts.
+    rows: BTreeMap<(String, String, String), Row>,
     /// Seconds since the Unix epoch.
     now: u64,
 }
 
 #[derive(Debug, Default)]
 struct Row {
-    unit: String,
     used: u64,
     held: u64,
     capacity: u64,
@@ -41,15 +41,12 @@ pub fn fetch(admin: &str, now: Duration) -> Result<Table, String> {
 impl Table {
     /// Reads the text form of Prometheus. What is no counter of a limit is passed over.
     fn read(text: &str, now: u64) -> Self {
-        let mut rows: BTreeMap<(String, String), Row> = BTreeMap::new();
+        let mut rows: BTreeMap<_, Row> = BTreeMap::new();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((name, rest)) = line.split_once('{') else { continue };
             let Some((labels, value)) = rest.rsplit_once("} ") else { continue };
-            let (Some(limit), Ok(value)) = (label(labels, "limit"), value.trim().parse::<f64>()) else {
-                continue;
-            };
-            let value = value as u64;
-            let key = (limit, label(labels, "by").unwrap_or_default());
+            let (Some(limit), Some(value)) = (label(labels, "limit"), number(value.trim())) else { continue };
+            let of = |name: &str| label(labels, name).unwrap_or_default();
             let field: fn(&mut Row) -> &mut u64 = match name {
                 USED => |row| &mut row.used,
                 HELD => |row| &mut row.held,
@@ -57,12 +54,20 @@ impl Table {
                 RESETS => |row| &mut row.resets,
                 _ => continue,
             };
-            let row = rows.entry(key).or_default();
-            row.unit = label(labels, "unit").unwrap_or_default();
-            *field(row) = value;
+            *field(rows.entry((limit, of("unit"), of("by"))).or_default()) = value;
         }
         Self { rows, now }
     }
+
+    /// Whether there is no counter at all.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// A whole number; one in a form of floating point is exact only up to 2^53.
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|value| value as u64))
 }
 
 /// The value of a label.
@@ -87,11 +92,18 @@ fn label(labels: &str, name: &str) -> Option<String> {
     }
 }
 
+/// What clients have sent must not speak to a terminal.
+fn shown(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() })
+        .collect()
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = vec![["LIMIT", "BY", "USED", "HELD", "OF", "UNIT", "FREE IN"].map(str::to_owned)];
-        for ((limit, by), row) in &self.rows {
-            let amount = |amount: u64| match row.unit.as_str() {
+        for ((limit, unit, by), row) in &self.rows {
+            let amount = |amount: u64| match unit.as_str() {
                 "usd" => NanoUsd(amount).to_string(),
                 _ => amount.to_string(),
             };
@@ -101,14 +113,13 @@ impl fmt::Display for Table {
                 None | Some(0) => "now".to_owned(),
                 Some(seconds) => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
             };
-            let by = if by.is_empty() { "-" } else { by };
             lines.push([
                 limit.clone(),
-                by.to_owned(),
+                if by.is_empty() { "-".to_owned() } else { shown(by) },
                 amount(row.used),
                 amount(row.held),
                 amount(row.capacity),
-                row.unit.clone(),
+                unit.clone(),
                 free,
             ]);
         }
@@ -150,5 +161,16 @@ mod tests {
             expected.split_whitespace().collect::<Vec<_>>()
         );
         assert!(shown.lines().all(|line| line.find("  ").is_some()), "{shown}");
+    }
+
+    #[test]
+    fn counters_are_exact_and_do_not_speak_to_terminals() {
+        let text = "sluice_limit_used{by=\"header:x:a\u{9b}31mb\",limit=\"l\",unit=\"usd\"} 9007199254740993\n\
+            sluice_limit_used{by=\"header:x:a\u{9b}31mb\",limit=\"l\",unit=\"tokens\"} 7\n";
+        let table = Table::read(text, 1000);
+        assert!(!table.is_empty() && Table::read("", 1000).is_empty());
+        let shown = table.to_string();
+        assert!(shown.contains("  9007199.254740993  ") && !shown.contains('\u{9b}'), "{shown}");
+        assert!(shown.contains(r"  header:x:a\u{9b}31mb  ") && shown.lines().count() == 3, "{shown}");
     }
 }

@@ -150,7 +150,12 @@ fn main() -> ExitCode {
         Action::Keys { command } => work_on_keys(command),
         Action::Limits { admin } => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            limits::fetch(&admin, now).and_then(|table| say(&table))
+            limits::fetch(&admin, now).and_then(|table| {
+                if table.is_empty() {
+                    note("No counter is in use: nothing has been counted yet, or the policy has no limits.");
+                }
+                say(&table)
+            })
         }
         Action::Envoy => envoy::find_or_fetch(&note).and_then(|envoy| say(&envoy.program.display())),
     };

@@ -1,4 +1,4 @@
-//! What limits cost a request on the native core: `cargo run --release -p sluice-core --example limits`.
+//! What limits cost a request on the native core: `make limits-cost` prints it, and what they cost in Envoy.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
@@ -17,12 +17,25 @@ use sluice_core::shared::LocalMemory;
 const NOW: Duration = Duration::from_secs(1_806_500_000);
 const BODY: &[u8] = br#"{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"Say something in a sentence or two."}]}"#;
 
-/// A policy with so many limits, which hold for every call or for none.
-fn plan(count: usize, holds: bool) -> Result<Arc<Plan>, Faults> {
+/// For which calls limits hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    None,
+    /// For none either, by what stands in a header.
+    NoHeader,
+    All,
+}
+
+/// A policy with so many limits.
+fn plan(count: usize, holds: Holds) -> Result<Arc<Plan>, Faults> {
     let limit = |number: usize| {
         let unit = if number.is_multiple_of(2) { "tokens" } else { "requests" };
         let name = format!("limit-{number}");
-        let when = if holds { json!({}) } else { json!({"teams": [format!("team-{number}")]}) };
+        let when = match holds {
+            Holds::None => json!({"teams": [format!("team-{number}")]}),
+            Holds::NoHeader => json!({"headers": {"x-tenant": format!("tenant-{number}")}}),
+            Holds::All => json!({}),
+        };
         json!({"name": name, "unit": unit, "per": "day", "limit": 1_u64 << 50, "when": when})
     };
     let document = json!({
@@ -38,9 +51,13 @@ fn plan(count: usize, holds: bool) -> Result<Arc<Plan>, Faults> {
 /// The time of one request from its headers to its end, without its answer: the best of many rounds.
 fn measure(plan: &Arc<Plan>, each: u32) -> Duration {
     let memory = LocalMemory::default();
-    let headers =
-        [(":method", "POST"), (":path", "/v1/chat/completions"), ("content-type", "application/json")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let headers = [
+        (":method", "POST"),
+        (":path", "/v1/chat/completions"),
+        ("content-type", "application/json"),
+        ("x-tenant", "tenant"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let request = || {
         let opening = exchange::open(plan, Head { headers: &headers, origin: Origin::default() }, NOW);
         let exchange = opening.and_then(|opening| opening.read(Some(BODY.to_vec()), &memory));
@@ -58,13 +75,15 @@ fn measure(plan: &Arc<Plan>, each: u32) -> Duration {
 }
 
 fn main() -> Result<(), Faults> {
-    let none = measure(&plan(0, true)?, 2000);
+    let none = measure(&plan(0, Holds::All)?, 2000);
     println!("limits  matching  a request in microseconds  of it for limits");
     println!("{:>6}  {:>8}  {:>25.2}  {:>16}", 0, "", micros(none), "");
     for count in [1, 10, 100, 1000] {
-        for holds in [false, true] {
-            let took = measure(&plan(count, holds)?, if holds && count > 10 { 20 } else { 2000 });
-            let word = if holds { "all" } else { "none" };
+        for (word, holds) in
+            [("none", Holds::None), ("header", Holds::NoHeader), ("all", Holds::All)]
+        {
+            let each = if holds == Holds::All && count > 10 { 20 } else { 2000 };
+            let took = measure(&plan(count, holds)?, each);
             let added = took.saturating_sub(none);
             println!("{count:>6}  {word:>8}  {:>25.2}  {:>16.2}", micros(took), micros(added));
         }

@@ -5,7 +5,8 @@ use super::{
     gemini, openai, vertex,
 };
 use crate::failure::Failure;
-use crate::task::{Outcome, Task};
+use crate::task::{Outcome, Task, TaskKind};
+use crate::usage::estimate;
 
 /// How a client's own dialect is spoken at a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,19 @@ impl Native {
                 super::cohere::decode_outcome(client.kind(), body)
             }
             Self::Chat | Self::Plain => openai::decode_native(client.kind(), body),
+        }
+    }
+
+    /// About how many tokens a whole answer has of which [`decode`](Self::decode) has read no words; zero where none are found.
+    pub(crate) fn said(self, provider: ProviderDialect, body: &[u8]) -> u64 {
+        match self {
+            Self::Chat => match provider.decode(TaskKind::Conversation, "", body) {
+                Ok(Outcome::Conversation(answer)) => estimate::output(&answer),
+                _ => 0,
+            },
+            // With the frames of its items, and without what it repeats of the request.
+            Self::Responses => openai::responses::output(body).map_or(0, estimate::text),
+            _ => 0,
         }
     }
 

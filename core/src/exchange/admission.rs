@@ -11,8 +11,8 @@ use crate::limit::{Amounts, Call, Limits, Reservation, Spent};
 use crate::policy::{Model, Plan, Target};
 use crate::shared::{SharedMemory, update};
 use crate::task::Task;
-use crate::usage::Usage;
 use crate::usage::estimate::{self, Family, Input};
+use crate::usage::{ServiceTier, Usage};
 
 use super::guarded::Refused;
 use super::prepare::Prepared;
@@ -31,6 +31,8 @@ pub(super) struct Needs {
     pub input: Input,
     /// How many tokens the answer may have, where the client says so.
     pub cap: Option<u64>,
+    /// Whether the client asks for a service tier that may cost more.
+    pub urgent: bool,
 }
 
 /// What a call to one model is expected to use.
@@ -39,6 +41,7 @@ pub(super) struct Expected {
     input: Input,
     /// Tokens: the client's cap, or what the model's answers typically have.
     pub output: u64,
+    urgent: bool,
 }
 
 /// A call that may be made.
@@ -86,12 +89,16 @@ impl From<Box<Spent>> for Denied {
 
 impl Needs {
     pub(super) fn of(task: &Task<'_>) -> Self {
-        Self { input: estimate::input(task), cap: estimate::output_cap(task) }
+        Self {
+            input: estimate::input(task),
+            cap: estimate::output_cap(task),
+            urgent: estimate::is_urgent(task),
+        }
     }
 
     /// For where no limit asks.
     pub(super) fn rough(task: &Task<'_>) -> Self {
-        Self { input: estimate::rough_input(task), cap: None }
+        Self { input: estimate::rough_input(task), ..Self::default() }
     }
 
     fn of_model(self, model: &Model, memory: &dyn SharedMemory) -> Expected {
@@ -100,7 +107,7 @@ impl Needs {
             // Where a provider has to be told a limit, it is this one.
             model.default_max_tokens.map_or(typical, |most| typical.min(u64::from(most)))
         };
-        Expected { input: self.input, output: self.cap.unwrap_or_else(typical) }
+        Expected { input: self.input, output: self.cap.unwrap_or_else(typical), urgent: self.urgent }
     }
 }
 
@@ -109,8 +116,15 @@ impl Expected {
     pub(super) fn at(self, target: &Target) -> Amounts {
         let family = Family::of(target.provider.dialect, &target.model);
         let input = estimate::reserve(self.input.tokens(family));
-        let usage = Usage { input, output: self.output, ..Usage::default() };
-        Amounts { input, output: self.output, nano_usd: target.cost(&usage).unwrap_or(0) }
+        // Which tier serves it only the answer tells.
+        let tiers: &[ServiceTier] = match self.urgent {
+            true => &[ServiceTier::Standard, ServiceTier::Priority, ServiceTier::Fast],
+            false => &[ServiceTier::Standard],
+        };
+        let usage =
+            |tier: &ServiceTier| Usage { input, output: self.output, tier: *tier, ..Usage::default() };
+        let nano_usd = tiers.iter().filter_map(|tier| target.cost(&usage(tier))).max();
+        Amounts { input, output: self.output, nano_usd: nano_usd.unwrap_or(0) }
     }
 }
 
@@ -258,4 +272,68 @@ fn choose(model: &Model, allowed: &[usize], maker: &Maker<'_>) -> Result<(Vec<us
         }
     }
     Err(refusal.unwrap_or_else(|| Failure::operator("The model has no targets.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::exchange::{Head, open};
+    use crate::identity::Origin;
+    use crate::policy;
+    use crate::shared::LocalMemory;
+
+    const NOW: Duration = Duration::from_secs(1_800_000_000);
+
+    /// What a call of this form holds of a limit in money, in nano-dollars.
+    fn held(path: &str, body: &Value) -> u64 {
+        let document = json!({
+            "version": 1,
+            "providers": {
+                "openai": {"dialect": "openai", "endpoint": "https://api.openai.com/v1", "credential": "none"},
+                "claude": {"dialect": "anthropic", "endpoint": "https://api.anthropic.com", "credential": "none"},
+            },
+            "models": {
+                "gpt": {"targets": [{"provider": "openai", "model": "gpt-5.5"}]},
+                "opus": {"targets": [{"provider": "claude", "model": "claude-opus-5"}]},
+                "local": {"targets": [{"provider": "openai", "model": "mine"}]},
+            },
+            "prices": {"mine": {"input": 0, "output": 1}},
+            "limits": [{"name": "money", "unit": "usd", "per": "day", "limit": 100}],
+            "callers": {"anonymous": "allow"},
+        });
+        let plan = Arc::new(policy::load(document.to_string().as_bytes(), &|_| None).expect("is good"));
+        let memory = LocalMemory::default();
+        let headers =
+            [(":method", "POST"), (":path", path)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let opening =
+            open(&plan, Head { headers: &headers, origin: Origin::default() }, NOW).expect("is opened");
+        opening.read(Some(body.to_string().into_bytes()), &memory).expect("is admitted");
+        plan.limits.iter().next().expect("there is one").book.read(&memory, "", NOW).held()
+    }
+
+    #[test]
+    fn who_asks_to_be_served_faster_holds_what_that_costs() {
+        let chat = |model: &str, tier: Value| {
+            let body = json!({"model": model, "max_completion_tokens": 1_000_000, "service_tier": tier,
+                "messages": [{"role": "user", "content": ""}]});
+            // In dollars; the request has some tokens too.
+            held("/v1/chat/completions", &body) / 1_000_000_000
+        };
+        for tier in [Value::Null, json!("auto"), json!("default"), json!("flex")] {
+            assert_eq!(chat("gpt", tier.clone()), 30, "{tier}");
+        }
+        // What OpenAI calls fast, its answers call priority.
+        for tier in ["priority", "fast"] {
+            assert_eq!(chat("gpt", json!(tier)), 75, "{tier}");
+            assert_eq!(chat("local", json!(tier)), 1, "no other price is known");
+        }
+        let messages = |speed: Value| {
+            let mut body = json!({"model": "opus", "max_tokens": 1_000_000, "messages": [{"role": "user", "content": "a"}]});
+            body["speed"] = speed;
+            held("/v1/messages", &body) / 1_000_000_000
+        };
+        assert_eq!([messages(json!("standard")), messages(json!("fast"))], [25, 50]);
+    }
 }

@@ -15,15 +15,18 @@ fn plan(unsupported: &str) -> Arc<Plan> {
     let provider = |dialect: &str| json!({"dialect": dialect, "endpoint": format!("https://{dialect}.test"), "credential": {"env": "KEY"}});
     let mut bedrock = provider("bedrock");
     bedrock["region"] = json!("eu-central-1");
+    let mut official = provider("openai");
+    official["endpoint"] = json!("https://api.openai.com/v1");
     let model = |provider: &str, model: &str| json!({"targets": [{"provider": provider, "model": model}], "unsupported": unsupported});
     let document = json!({
         "version": 1,
-        "providers": {"openai": provider("openai"), "gemini": provider("gemini"), "bedrock": bedrock},
+        "providers": {"openai": provider("openai"), "gemini": provider("gemini"), "bedrock": bedrock, "official": official},
         "models": {
             "embed": model("bedrock", "cohere.embed-multilingual-v3"),
             "rank": model("bedrock", "cohere.rerank-v3-5:0"),
             "paint": model("gemini", "gemini-3-pro-image"),
             "chat": model("openai", "gpt-5.5"),
+            "official": model("official", "gpt-5.5"),
             "llama": model("bedrock", "us.meta.llama3-3-70b-instruct-v1:0"),
             "voice": model("openai", "gpt-realtime"),
         },
@@ -53,6 +56,13 @@ fn open_at(
 
 /// What becomes of a whole answer with these headers: the status, the body, and the exchange.
 fn answer(path: &str, request: &Value, body: &str, headers: &[(&str, &str)]) -> (u16, Value, Exchange) {
+    let (reply, exchange) = answered(path, request, body, headers);
+    let reply = reply.expect("is translated");
+    (reply.status, serde_json::from_slice(&reply.body).expect("JSON"), exchange)
+}
+
+/// The same; no reply where the provider's bytes pass as they are.
+fn answered(path: &str, request: &Value, body: &str, headers: &[(&str, &str)]) -> (Option<Reply>, Exchange) {
     let key = [("authorization", "Bearer token")];
     let mut exchange = open_at(path, "POST", &key, Some(request), "refuse").expect("opens");
     let provider = exchange.model.targets[0].provider.name.clone();
@@ -64,8 +74,7 @@ fn answer(path: &str, request: &Value, body: &str, headers: &[(&str, &str)]) -> 
         all.find(|(header, _)| *header == name).map(|(_, value)| (*value).to_owned())
     };
     assert!(matches!(attempt.headers(&mut exchange, 200, &header, NOW), Step::Whole));
-    let reply = attempt.whole(&mut exchange, 200, body.as_bytes(), NOW).expect("is translated");
-    (reply.status, serde_json::from_slice(&reply.body).expect("JSON"), exchange)
+    (attempt.whole(&mut exchange, 200, body.as_bytes(), NOW), exchange)
 }
 
 #[test]
@@ -93,6 +102,44 @@ fn a_usage_that_stands_in_headers_alone_is_read() {
     );
     let (_, answered, _) = answer("/v1/rerank", &request, body, &[]);
     assert_eq!(answered.get("usage"), None, "nobody has told it");
+}
+
+/// Where nobody tells a usage, an answer that passes as it is counts by its words, not by what is around them.
+#[test]
+fn an_answer_without_usage_counts_by_what_it_says() {
+    const WORDS: &str = "It was a dark and stormy night, and the rain fell in torrents.";
+    let words = crate::usage::estimate::text(WORDS);
+    let chat = json!({"model": "chat", "messages": [{"role": "user", "content": "Hello"}]});
+    let zeros = json!({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0});
+    let call = json!([{"id": "call_1", "type": "function", "function": {"name": "tell", "arguments": json!({"words": WORDS}).to_string()}}]);
+    let count = |path: &str, request: &Value, body: Value| {
+        let (reply, exchange) = answered(path, request, &body.to_string(), &[]);
+        assert!(reply.is_none(), "{body} passes");
+        let usage = exchange.usage().expect("is estimated");
+        assert!(usage.estimated && usage.input > 0, "{usage:?}");
+        usage.output
+    };
+    let whole = |message: Value, usage: &Value| {
+        json!({"id": "a", "object": "chat.completion", "created": 1, "model": "gpt-5.5", "usage": usage,
+            "system_fingerprint": "f".repeat(100), "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+    };
+    for usage in [&Value::Null, &zeros] {
+        let said = whole(json!({"role": "assistant", "content": WORDS}), usage);
+        assert_eq!(count("/v1/chat/completions", &chat, said), words);
+        let called = whole(json!({"role": "assistant", "content": null, "tool_calls": call}), usage);
+        let tokens = count("/v1/chat/completions", &chat, called);
+        assert!((words + 5..words + 30).contains(&tokens), "{tokens} of a call with {words}");
+    }
+    // A form that nobody knows is not free.
+    let strange = count("/v1/chat/completions", &chat, json!({"id": "a", "model": "m", "words": WORDS}));
+    assert!((words..words + 30).contains(&strange), "{strange}");
+
+    let request = json!({"model": "official", "input": "Hello"});
+    let echo = "What it was asked for is repeated in such an answer. ".repeat(50);
+    let body = json!({"id": "resp_1", "object": "response", "model": "gpt-5.5", "status": "completed", "instructions": echo,
+        "output": [{"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [{"type": "output_text", "text": WORDS, "annotations": []}]}]});
+    let tokens = count("/v1/responses", &request, body);
+    assert!((words..words + 60).contains(&tokens), "{tokens}");
 }
 
 #[test]

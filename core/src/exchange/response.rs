@@ -322,12 +322,25 @@ impl Attempt {
             // Counting is free everywhere.
             Outcome::CountTokens(_) => return Usage { estimated: true, ..Usage::default() },
             Outcome::Conversation(answer) => match estimate::output(answer) {
-                // What passes as it is is not taken apart.
-                0 => estimate::text(&String::from_utf8_lossy(body)),
+                // What passes as it is has not been taken apart.
+                0 => self.said(body),
                 output => output,
             },
             Outcome::Embeddings(_) | Outcome::Rerank(_) => 0,
         };
         Usage { input: self.input, output: self.family.scale(output), estimated: true, ..Usage::default() }
+    }
+
+    /// About how many tokens an answer has that passes as it is. Where its words can't be told from what is around them, that
+    /// counts too: it is not free.
+    fn said(&self, body: &[u8]) -> u64 {
+        let native = match &self.form {
+            Form::Native { native, .. } => native.said(self.dialect, body),
+            Form::Passing | Form::Translated(_) => 0,
+        };
+        match native {
+            0 => estimate::text(&String::from_utf8_lossy(body)),
+            tokens => tokens,
+        }
     }
 }

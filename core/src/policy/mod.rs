@@ -6,6 +6,7 @@ mod node;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod yaml;
 
 use std::fmt;
 

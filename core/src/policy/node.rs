@@ -6,6 +6,8 @@ use prost::Message as _;
 use prost_types::value::Kind;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::yaml;
+
 /// A value of a document, with the order of its fields kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
@@ -33,9 +35,16 @@ impl Node {
             std::str::from_utf8(bytes).map_err(|error| format!("the document is not UTF-8: {error}"))?;
         match text.trim_start().starts_with('{') {
             true => serde_json::from_str(text).map_err(|error| format!("the document is not JSON: {error}")),
-            false => {
-                serde_saphyr::from_str(text).map_err(|error| format!("the document is not YAML: {error}"))
-            }
+            false => yaml::parse(text).map_err(|error| format!("the document is not YAML: {error}")),
+        }
+    }
+
+    /// What only knows doubles means an integer by a whole one, within those that a double holds exactly.
+    pub(super) fn from_number(value: f64) -> Self {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match value.fract() == 0.0 && value.abs() <= EXACT {
+            true => Self::Integer(value as i64),
+            false => Self::Number(value),
         }
     }
 
@@ -61,19 +70,10 @@ fn from_value(value: prost_types::Value) -> Node {
     match value.kind {
         None | Some(Kind::NullValue(_)) => Node::Null,
         Some(Kind::BoolValue(value)) => Node::Boolean(value),
-        Some(Kind::NumberValue(value)) => from_number(value),
+        Some(Kind::NumberValue(value)) => Node::from_number(value),
         Some(Kind::StringValue(value)) => Node::Text(value),
         Some(Kind::ListValue(list)) => Node::List(list.values.into_iter().map(from_value).collect()),
         Some(Kind::StructValue(message)) => from_struct(message),
-    }
-}
-
-/// A struct knows only doubles; a whole one within the integers that a double holds exactly is an integer.
-fn from_number(value: f64) -> Node {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match value.fract() == 0.0 && value.abs() <= EXACT {
-        true => Node::Integer(value as i64),
-        false => Node::Number(value),
     }
 }
 
@@ -117,7 +117,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
-        Ok(from_number(value))
+        Ok(Node::from_number(value))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {

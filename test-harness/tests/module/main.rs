@@ -14,6 +14,7 @@
 mod cases;
 mod configuration;
 mod failover;
+mod limits;
 mod local_replies;
 mod matrix;
 mod memory;

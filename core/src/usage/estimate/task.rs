@@ -62,6 +62,14 @@ pub fn output_cap(task: &Task<'_>) -> Option<u64> {
     }
 }
 
+/// Whether the client asks for a service tier that costs more than the usual one: `service_tier` of OpenAI's, `speed` of
+/// Anthropic's, for which the conversation has no word.
+pub fn is_urgent(task: &Task<'_>) -> bool {
+    let Task::Conversation(request) = task else { return false };
+    matches!(request.service_tier.as_deref(), Some("priority" | "fast"))
+        || request.others.iter().any(|other| other.path == "speed")
+}
+
 /// About how many tokens a whole answer has, in the [common](Family::Common) tokenizers; zero where nothing of what it says was
 /// read.
 pub fn output(answer: &Answer<'_>) -> u64 {

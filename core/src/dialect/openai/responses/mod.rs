@@ -19,6 +19,6 @@ pub(crate) use answer::encode_answer;
 pub(crate) use echo::echo;
 pub(crate) use name::name;
 pub(crate) use native::{clean_input, has_foreign};
-pub(crate) use reader::decode_outcome;
+pub(crate) use reader::{decode_outcome, output};
 pub(crate) use request::{decode_request, is_advice};
 pub(crate) use writer::end_stream;

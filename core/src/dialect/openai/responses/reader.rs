@@ -95,6 +95,18 @@ pub(crate) fn decode_outcome(body: &[u8]) -> Result<Outcome<'_>, Failure> {
     }))
 }
 
+object! {
+    struct WireOutput<'a> {
+        "output" => output: json::Raw<'a>,
+        ..
+    }
+}
+
+/// The output of a whole answer, as it is written.
+pub(crate) fn output(body: &[u8]) -> Option<&str> {
+    json::read::<WireOutput<'_>>(body).ok()?.output.map(|output| output.get())
+}
+
 /// Reads a provider's stream.
 #[derive(Debug, Default)]
 pub struct StreamReader {
