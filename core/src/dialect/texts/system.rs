@@ -245,19 +245,36 @@ mod tests {
     #[test]
     fn whatever_stands_there_the_body_stays_json() {
         let values = [
-            "null", "1", "true", "\"a\"", "[]", "[1]", "[\"a\",{}]", "[[]]", "[{\"role\":\"system\"}]", "{}", "{\"parts\":null}",
-            "{\"parts\":[]}", "{\"parts\":{}}", "{\"parts\":\"a\"}", "{\"systemInstruction\":[]}",
+            "null",
+            "1",
+            "true",
+            "\"a\"",
+            "[]",
+            "[1]",
+            "[\"a\",{}]",
+            "[[]]",
+            "[{\"role\":\"system\"}]",
+            "{}",
+            "{\"parts\":null}",
+            "{\"parts\":[]}",
+            "{\"parts\":{}}",
+            "{\"parts\":\"a\"}",
+            "{\"systemInstruction\":[]}",
         ];
-        let names = ["messages", "instructions", "system", "systemInstruction", "prompt", "generateContentRequest"];
+        let names =
+            ["messages", "instructions", "system", "systemInstruction", "prompt", "generateContentRequest"];
         for client in ClientDialect::ALL {
             for (name, value) in names.iter().flat_map(|name| values.map(|value| (name, value))) {
                 for (before, behind) in [("one", ""), ("", "two"), ("one", "two"), ("\"", "\\\n")] {
                     let body = format!("{{ \"{name}\" : {value} }}");
-                    let Ok(Some(changed)) = add_system(client, body.as_bytes(), before, behind) else { continue };
+                    let Ok(Some(changed)) = add_system(client, body.as_bytes(), before, behind) else {
+                        continue;
+                    };
                     let read = serde_json::from_slice::<serde_json::Value>(&changed);
                     let changed = String::from_utf8_lossy(&changed);
                     assert!(read.is_ok(), "{client:?} {body} became {changed}");
-                    let plain = |text: &str| text.is_empty() || changed.contains(quoted(text).trim_matches('"'));
+                    let plain =
+                        |text: &str| text.is_empty() || changed.contains(quoted(text).trim_matches('"'));
                     assert!(plain(before) && plain(behind), "{client:?} {body} became {changed}");
                 }
             }
@@ -265,7 +282,10 @@ mod tests {
         for client in ClientDialect::ALL {
             for body in ["[]", "1", "\"a\"", "null"] {
                 let changed = add_system(client, body.as_bytes(), "one", "two").ok().flatten();
-                assert!(changed.is_none_or(|body| serde_json::from_slice::<serde_json::Value>(&body).is_ok()), "{client:?}");
+                assert!(
+                    changed.is_none_or(|body| serde_json::from_slice::<serde_json::Value>(&body).is_ok()),
+                    "{client:?}"
+                );
             }
         }
     }
