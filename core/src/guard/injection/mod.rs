@@ -178,24 +178,6 @@ impl Scorer {
     }
 }
 
-/// How much work was done, for the tests: a clock would tell how busy the machine is.
-#[cfg(test)]
-pub(super) mod steps {
-    use std::cell::Cell;
-
-    thread_local! {
-        static STEPS: Cell<usize> = const { Cell::new(0) };
-    }
-
-    pub fn count() {
-        STEPS.set(STEPS.get() + 1);
-    }
-
-    pub fn take() -> usize {
-        STEPS.take()
-    }
-}
-
 /// Whether a word can end with one byte and another begin with the next: scripts without spaces have that anywhere.
 fn is_boundary(before: u8, after: u8) -> bool {
     matches!(before, b' ' | SENTENCE)
@@ -237,5 +219,23 @@ fn weigh(fired: &[(u16, u32)], bonus: i32) -> Findings {
     Findings {
         score: u32::try_from(score).unwrap_or(0).min(CERTAIN),
         signals: signals.filter_map(|(signal, _)| names.get(usize::from(*signal)).copied()).collect(),
+    }
+}
+
+/// How much work was done, for the tests: a clock would tell how busy the machine is.
+#[cfg(test)]
+pub(super) mod steps {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub fn count() {
+        STEPS.set(STEPS.get() + 1);
+    }
+
+    pub fn take() -> usize {
+        STEPS.take()
     }
 }
