@@ -17,8 +17,12 @@ MOCKS := target/release/mock-vendors
 MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
+# Not from the environment alone: it is a variable of bash's own.
+BENCH = ENVOY="$$($(SLUICE) envoy)" $(TOOLS)/bench/python/bin/python bench/run.py \
+	$(if $(CONTENDERS),--contenders "$(CONTENDERS)") $(if $(WORKLOADS),--workloads "$(WORKLOADS)") \
+	$(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
-.PHONY: fuzz prices time-zones estimate redaction-quality redaction-speed guard-quality limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: bench bench-smoke bench-core fuzz prices time-zones estimate redaction-quality redaction-speed guard-quality limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -87,6 +91,15 @@ redaction-quality: rust $(TOOLS)/quality.done ## precision and recall of redacti
 redaction-speed: rust ## how fast texts are masked, natively
 	@$(CARGO) run --quiet --release -p sluice-core --example redaction_speed
 
+bench: build envoy $(TOOLS)/bench/python.done ## measure beside others, into docs/benchmarks.md; CONTENDERS= WORKLOADS= SECONDS= ROUNDS= MINUTES=
+	@$(BENCH)
+
+bench-smoke: build envoy $(TOOLS)/bench/python.done ## a moment of `make bench` with bare Envoy and Sluice, and a look at its figures
+	@ENVOY="$$($(SLUICE) envoy)" $(TOOLS)/bench/python/bin/python bench/smoke.py
+
+bench-core: rust ## what single steps cost in the core, natively
+	@$(CARGO) bench --quiet -p sluice-core
+
 guard-quality: rust $(TOOLS)/guards.done ## how well prompt injections are found, into docs/guards-quality.md
 	@$(CARGO) build --quiet --release -p sluice-core --example guard_lines
 	@$(TOOLS)/guards/bin/python bench/guards/quality.py --output docs/guards-quality.md
@@ -114,6 +127,11 @@ $(TOOLS)/python.done: integration-tests/requirements.txt scripts/install-python.
 
 $(TOOLS)/quality.done: bench/redaction/requirements.txt scripts/install-python.sh
 	@scripts/install-python.sh $(TOOLS)/quality bench/redaction/requirements.txt
+	@touch $@
+
+$(TOOLS)/bench/python.done: bench/requirements.txt
+	@python3 -m venv $(TOOLS)/bench/python
+	@$(TOOLS)/bench/python/bin/python -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt
 	@touch $@
 
 $(TOOLS)/guards.done: bench/guards/requirements.txt
