@@ -22,7 +22,8 @@ BENCH = ENVOY="$$($(SLUICE) envoy)" $(TOOLS)/bench/python/bin/python bench/run.p
 	$(if $(CONTENDERS),--contenders "$(CONTENDERS)") $(if $(WORKLOADS),--workloads "$(WORKLOADS)") \
 	$(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
-.PHONY: bench bench-smoke bench-core fuzz prices time-zones estimate redaction-quality redaction-speed guard-quality limits-services rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean
+.PHONY: rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean limits-services
+.PHONY: fuzz fuzz-keep prices time-zones estimate limits-cost redaction-quality redaction-speed guard-quality bench bench-smoke bench-core
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -84,6 +85,9 @@ deny: ## licences, sources and duplicate crates, where cargo-deny is installed
 fuzz: rust ## run every fuzz target for SECONDS_EACH seconds (300); needs cargo-fuzz and a C++ compiler
 	@scripts/fuzz.sh $(SECONDS_EACH)
 
+fuzz-keep: rust ## reduce what fuzzing has found to the least that reaches as much, and pack it into fuzz/kept
+	@scripts/fuzz.sh keep
+
 redaction-quality: rust $(TOOLS)/quality.done ## precision and recall of redaction beside Presidio, into docs/redaction-quality.md
 	@$(CARGO) build --quiet --release -p sluice-core --example redact_lines
 	@$(TOOLS)/quality/bin/python bench/redaction/quality.py --output docs/redaction-quality.md
@@ -103,6 +107,9 @@ bench-core: rust ## what single steps cost in the core, natively
 guard-quality: rust $(TOOLS)/guards.done ## how well prompt injections are found, into docs/guards-quality.md
 	@$(CARGO) build --quiet --release -p sluice-core --example guard_lines
 	@$(TOOLS)/guards/bin/python bench/guards/quality.py --output docs/guards-quality.md
+limits-cost: build envoy $(TOOLS)/bench/python.done ## what 1 to 1,000 limits cost a request, natively and in Envoy (docs/limits.md)
+	@$(CARGO) run --quiet --release -p sluice-core --example limits
+	@$(BENCH) --contenders sluice-empty --workloads limits --results target/limits-cost.json --page /dev/stdout
 
 time-zones: ## renew core/data/time-zones.txt from the newest time zone database
 	@python3 -m venv $(TOOLS)/time-zones

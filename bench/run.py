@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only-page", action="store_true", help="writes the page again from the results")
     options = parser.parse_args()
     options.contenders = options.contenders.replace(",", " ").split() or names
-    options.workloads = options.workloads.replace(",", " ").split() or known
+    options.workloads = options.workloads.replace(",", " ").split() or [name for name in known if name != "limits"]
     for given, allowed in ((options.contenders, names), (options.workloads, known)):
         if unknown := set(given) - set(allowed):
             parser.error(f"unknown: {' '.join(unknown)}; there are {' '.join(allowed)}")
@@ -192,7 +192,9 @@ def main() -> None:
                 run.rounds(workload)
         memory = run.memory() if run.asked("memory") else {}
         reload = growth.reload(session, 3) if run.asked("reload") and "sluice" in session.running else None
-        growths = growth.measure(session, min(options.seconds, 1.5)) if run.asked("growth") and "sluice" in session.running else []
+        growths = growth.measure(session, min(options.seconds, 1.5)) if run.asked("growth") else []
+        if run.asked("limits"):
+            growths += growth.variants(session, options.seconds, growth.LIMITS)
         if run.asked("market"):
             run.market()
         results |= {"contenders": session.about, "memory": memory, "reload": reload, "growth": growths, "runs": run.runs}

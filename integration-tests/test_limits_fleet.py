@@ -6,15 +6,18 @@ import dataclasses
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
+from fractions import Fraction
 
 import httpx
 import pytest
 from support.answers import error_of
-from support.gateway import CLIENT_KEY, Gateway, policy
+from support.gateway import CLIENT_KEY, MODELS, SLUICE, Gateway, policy
 from support.limits_services import Limitador, Ratelimit, Redis, Server, configuration, free_port
 from support.waiting import until
+from test_callers import authority, certificate
 
 INTERVAL = 0.5
 # Only for calls of one model, so that other tests don't come near it.
@@ -44,9 +47,10 @@ def service(engine: str, text: str):
             yield ratelimit, redis
 
 
-def call(gateway: Gateway, model: str = "openai") -> httpx.Response:
+def call(gateway: Gateway, model: str = "openai", **fields: object) -> httpx.Response:
     headers = {"authorization": f"Bearer {CLIENT_KEY}"}
-    return httpx.post(f"{gateway.url}/v1/chat/completions", json=BODY | {"model": model}, headers=headers, timeout=20)
+    wished = BODY | {"model": model} | fields
+    return httpx.post(f"{gateway.url}/v1/chat/completions", json=wished, headers=headers, timeout=20)
 
 
 def spend(gateway: Gateway, calls: int) -> int:
@@ -202,6 +206,76 @@ def test_nothing_that_was_settled_is_lost_whoever_dies(fleet, vendors, tell):
     assert [line for line in said if "is well" in line], said
     assert len(said) <= 8, said
     tell(f"{settled} tokens settled through three deaths; {extra} more are counted")
+
+
+HUNDREDTH_OF_A_CENT = 100_000
+MONEY = {"name": "money", "unit": "usd", "per": "month", "limit": "0.05", "timezone": "Europe/Berlin"}
+
+
+def used_money(gateway: Gateway) -> int:
+    """What `sluice limits` says has been used of the limit in money, in billionths of a dollar; 0 where it has no counter."""
+    done = subprocess.run([SLUICE, "limits", "--admin", gateway.admin], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return sum(int(Fraction(row[2]) * 10**9) for row in rows if row[0] == MONEY["name"])
+
+
+@pytest.mark.parametrize("engine", ["ratelimit", "limitador"])
+def test_money_is_one_view_too(engine, mock_vendors, vendors, tell):
+    """Told in hundredths of a cent; what is less than one is kept until it is one."""
+    # An answer's token costs 0.00012345 dollars.
+    prices = {"prices": {MODELS["openai"]: {"input": "0.1", "output": "123.45"}}}
+    with service(engine, configuration(document(mock_vendors, 1, [MONEY]) | prices)) as (server, redis):
+        shared = document(mock_vendors, server.port, [MONEY]) | prices
+        with contextlib.ExitStack() as stack:
+            gateways = [stack.enter_context(Gateway(shared, *QUIET)) for _ in range(3)]
+            until(lambda: all(learned(gateway) for gateway in gateways), 10)
+            settled = [0, 0, 0]
+            # A turn at each of two, then the first alone until nothing is left.
+            for turn in range(100):
+                asked = 1 if turn == 1 else 0
+                response = call(gateways[asked])
+                if response.status_code == 429:
+                    break
+                assert response.status_code == 200, response.text
+                settled[asked] += int(Fraction(response.headers["x-sluice-cost-usd"]) * 10**9)
+                time.sleep(2 * INTERVAL + 0.3 if turn == 1 else 0)
+            total = sum(settled)
+            assert settled[0] % HUNDREDTH_OF_A_CENT and settled[1] % HUNDREDTH_OF_A_CENT, "there is something to keep"
+            time.sleep(2 * INTERVAL + 0.3)
+            views = []
+            for position, gateway in enumerate(gateways):
+                others = [nanos // HUNDREDTH_OF_A_CENT * HUNDREDTH_OF_A_CENT for nanos in settled]
+                expected = settled[position] + sum(others) - others[position]
+                until(lambda gateway=gateway, expected=expected: used_money(gateway) == expected or time.sleep(0.2), 5)
+                views.append(expected)
+                # Nobody has called the last one yet: it refuses by what the others have spent.
+                assert "'money' (0.05 USD per month)" in error_of(call(gateway, max_tokens=20), 429)["message"]
+            if redis:
+                assert redis.total("money") == sum(nanos // HUNDREDTH_OF_A_CENT for nanos in settled)
+            assert all(failures(gateway) == 0 for gateway in gateways)
+    tell(f"{total} nano-dollars settled at two of three gateways; seen at each: {views}")
+
+
+def test_the_service_is_reached_by_tls_and_by_its_name(mock_vendors, vendors, tmp_path):
+    authority(tmp_path, "authority")
+    authority(tmp_path, "stranger")
+    for signer in ("authority", "stranger"):
+        certificate(tmp_path, f"of-{signer}", "DNS:localhost", signer)
+    limits = [BUDGET]
+    for signer in ("authority", "stranger"):
+        tls = tmp_path / f"of-{signer}.pem", tmp_path / f"of-{signer}.key"
+        with Redis() as redis, Ratelimit(redis, configuration(document(mock_vendors, 1, limits)), tls) as server:
+            secured = document(mock_vendors, server.port, limits)
+            secured["limits_sync"]["endpoint"] = f"https://localhost:{server.port}"
+            with Gateway(secured, *QUIET, "--", "--file-flush-interval-msec", "50", environment={"SSL_CERT_FILE": str(tmp_path / "authority.pem")}) as gateway:
+                spent = spend(gateway, 2)
+                if signer == "authority":
+                    until(lambda: redis.total("team-day") == spent, 10)
+                    assert learned(gateway) and failures(gateway) == 0
+                else:
+                    until(lambda: metric(gateway, UNREACHABLE), 10)
+                    assert redis.total("team-day") == 0, "nothing is told to who has no certificate that is known"
 
 
 def test_a_lost_service_refuses_where_the_policy_says_so(mock_vendors, vendors, tell):

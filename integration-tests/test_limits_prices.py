@@ -102,10 +102,13 @@ def test_an_unknown_price_may_be_nothing(mock_vendors, vendors):
 
 def test_an_unknown_price_may_be_anothers(mock_vendors, vendors):
     like = unknown(mock_vendors, unknown_price={"like": "usual"}, prices={"usual": {"input": "2", "output": "3"}})
+    like["limits"][0]["alert_at"] = [0.2, 0.21]
     with Gateway(like, *AT_ONCE) as gateway:
         play(vendors, completion(USED))
         assert told(gateway, body("openai", max_completion_tokens=100))[0] == 1000 * 2000 + 7 * 3000
         assert metric(gateway, "sluice_unknown_price_total", model="openai") == 1
+        shares = {share: metric(gateway, "sluice_limit_alerts_total", limit="money", share=share) for share in ("0.2", "0.21")}
+        assert shares == {"0.2": 1, "0.21": 0}, "2,021,000 of 10,000,000"
         # 0.01 dollars are 3,333 tokens and a bit; of them something is spent already.
         error = error_of(gateway.chat("openai", max_completion_tokens=3300), 429)
         assert "'money'" in error["message"]

@@ -8,8 +8,10 @@ import threading
 import time
 
 import pytest
+from support.answers import error_of
 from support.gateway import MODELS, SLUICE, Gateway, policy
 from support.limits import AT_ONCE, Wish, body, cost, crowd, held, limited, metric, quiet, total
+from support.scripted import play
 from support.waiting import until
 from test_limits import people, request_limit
 
@@ -117,6 +119,25 @@ def test_calls_under_way_hold_what_they_may_use(reported, vendors):
     quiet(reported)
     until(lambda: {row["HELD"] for row in table(reported).values()} == {"0"} or time.sleep(0.2), 10)
     assert table(reported)["answers", "output_tokens", "provider:openai"]["USED"] != "0"
+
+
+def test_what_goes_beyond_a_limit_is_told(mock_vendors, vendors):
+    """A vendor that says it has made more than it was allowed: it is believed, and nothing passes any more."""
+    limits = [{"name": "words", "unit": "output_tokens", "per": "day", "limit": 100}]
+    with Gateway(limited(mock_vendors, limits), *AT_ONCE) as gateway:
+        said = {"prompt_tokens": 100, "completion_tokens": 150, "total_tokens": 250}
+        choice = {"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}
+        play(vendors, {"id": "a", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": said})
+        assert gateway.chat("openai", max_completion_tokens=90).status_code == 200
+        assert error_of(gateway.chat("openai", max_completion_tokens=1), 429)
+        quiet(gateway)
+        assert metric(gateway, "sluice_limit_overshoot_total", limit="words") == 50
+        assert metric(gateway, "sluice_limit_lost_total") == 0
+        comes_to(gateway, "USED", {("words", "output_tokens", "-"): "150"})
+        # Of the request's hundred tokens, by the vendor's word, few were expected. Envoy sums histograms up every five seconds.
+        error = "sluice_input_estimate_error_percent"
+        until(lambda: metric(gateway, f"{error}_count", model="openai") == 1 or time.sleep(0.2), 15)
+        assert 80 <= metric(gateway, f"{error}_sum", model="openai") <= 100
 
 
 def test_counters_come_and_go_and_their_number_is_bounded(mock_vendors, vendors, tell):

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs each fuzz target for so many seconds, from the test cases as seeds: fuzz.sh SECONDS [TARGET…]
+# Runs each fuzz target for so many seconds, from the test cases and what earlier runs have found worth keeping: fuzz.sh SECONDS [TARGET…]
+# With `keep` in the place of SECONDS, reduces what runs have found to the least that reaches as much of the code, and packs it.
 set -euo pipefail
 cd "$(dirname "$0")/../fuzz"
 seconds=$1
@@ -15,6 +16,17 @@ targets=("$@")
 [ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(cargo fuzz list | grep -v '^seeds$')
 for target in "${targets[@]}"; do
     echo "==> $target"
+    kept=kept/$target.tar.xz
+    mkdir -p "corpus/$target" kept
+    if [ "$seconds" = keep ]; then
+        cargo fuzz cmin -s none -O "$target" >/dev/null 2>&1
+        # Always the same archive of the same files.
+        tar --create --xz --file "$kept" --directory corpus --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner "$target"
+        continue
+    fi
+    if [ -f "$kept" ]; then
+        tar --extract --file "$kept" --directory corpus
+    fi
     log=$(mktemp)
     if ! cargo fuzz run -s none -O "$target" -- -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 >"$log" 2>&1; then
         tail -n 40 "$log" >&2

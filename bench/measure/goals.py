@@ -97,6 +97,6 @@ def judged(results: Results) -> list[tuple[str, tuple[str, bool] | None]]:
         ("at most 60 MB more than bare Envoy", more_memory()),
         ("at most 24 KB an open stream", stream_memory()),
         ("cost linear in the size of bodies", linear()),
-        ("flat in keys, limits and models that don't match", flat("keys", "limits, none matches", "models")),
+        ("flat in keys, limits and models that don't match", flat("keys", "limits for other teams", "models")),
         ("ends within 20 minutes", in_time()),
     ]

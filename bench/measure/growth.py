@@ -27,7 +27,7 @@ class Variant(Sluice):
         return self._policy(document(vendor, port))
 
     def headers(self, vendor: str) -> list[str]:
-        return [f"authorization: Bearer {KEY}"]
+        return [f"authorization: Bearer {KEY}", "x-tenant: tenant"]
 
 
 def with_keys(count: int):
@@ -50,11 +50,18 @@ def with_rules(count: int):
     return more
 
 
-def with_limits(count: int, holds: bool):
+# For which calls limits hold.
+LIMITS_FOR = {
+    "limits for other teams": lambda number: {"when": {"teams": [f"team-{number}"]}},
+    "limits for other values of a header": lambda number: {"when": {"headers": {"x-tenant": f"tenant-{number}"}}},
+    "limits that all hold": lambda number: {},
+}
+
+
+def with_limits(count: int, kind: str):
     def limit(number: int) -> dict:
         unit = "requests" if number % 2 else "tokens"
-        when = {} if holds else {"when": {"teams": [f"team-{number}"]}}
-        return {"name": f"limit-{number}", "unit": unit, "per": "day", "limit": 1 << 50} | when
+        return {"name": f"limit-{number}", "unit": unit, "per": "day", "limit": 1 << 50} | LIMITS_FOR[kind](number)
 
     return lambda policy: with_keys(1)(policy) | {"limits": [limit(number) for number in range(count)]}
 
@@ -68,17 +75,26 @@ def with_models(count: int):
     return more
 
 
+def limits(**counts: list[int]) -> list[Variant]:
+    return [Variant(kind, count, with_limits(count, kind)) for kind, each in zip(LIMITS_FOR, counts.values()) for count in each]
+
+
+LIMITS = limits(teams=[0, 1, 10, 100, 1000], header=[1, 10, 100, 1000], all=[1, 10, 100, 1000])
 VARIANTS = [
     *(Variant("keys", count, with_keys(count)) for count in (10, 1000, 100_000)),
     *(Variant("access rules, one matches", count, with_rules(count)) for count in (1, 100, 10_000)),
-    *(Variant("limits, none matches", count, with_limits(count, False)) for count in (0, 10, 100, 1000)),
-    *(Variant("limits, all match", count, with_limits(count, True)) for count in (1, 10, 100)),
+    *limits(teams=[0, 10, 1000], header=[10, 1000], all=[1, 10, 100]),
     *(Variant("models", count, with_models(count)) for count in (1, 100, 1000)),
 ]
 SIZES = [1, 4, 16, 64, 256]
 
 
 def measure(session: Session, seconds: float) -> list[dict]:
+    """The size of requests, and every kind of growth."""
+    return sizes(session, seconds) + variants(session, seconds, VARIANTS)
+
+
+def sizes(session: Session, seconds: float) -> list[dict]:
     rows = []
     session.vendor.behave()
     for name in ("envoy", "sluice-empty", "sluice"):
@@ -88,7 +104,13 @@ def measure(session: Session, seconds: float) -> list[dict]:
             for size in SIZES:
                 result = session.load.run(running, "closed", load.chat(size * 1024), connections=16, seconds=seconds, warmup=0.3)
                 rows.append(row(f"KB of request, {running.contender.title}", size, result))
-    for variant in VARIANTS:
+    return rows
+
+
+def variants(session: Session, seconds: float, wanted: list[Variant]) -> list[dict]:
+    rows = []
+    session.vendor.behave()
+    for variant in wanted:
         try:
             rows.append(one(session, variant, seconds))
         except Unavailable as reason:

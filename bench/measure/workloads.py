@@ -61,5 +61,6 @@ MORE = {
     "market": f"a vendor that takes {MARKET_DELAY_MS} ms, and an open loop at rates that rise until it breaks",
     "memory": "memory at rest, under load and with 1,000 open streams",
     "reload": "a changed policy, under load",
+    "limits": "cost against limits alone, in more steps; only where it is named",
     "growth": "cost against body size, rules, keys, limits and models",
 }

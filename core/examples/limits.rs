@@ -1,4 +1,4 @@
-//! What limits cost a request on the native core: `cargo run --release -p sluice-core --example limits`.
+//! What limits cost a request on the native core: `make limits-cost` prints it, and what they cost in Envoy.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
@@ -20,10 +20,10 @@ const BODY: &[u8] = br#"{"model":"m","max_tokens":100,"messages":[{"role":"user"
 /// For which calls limits hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holds {
-    ForNone,
+    None,
     /// For none either, by what stands in a header.
-    ForNoHeader,
-    ForAll,
+    NoHeader,
+    All,
 }
 
 /// A policy with so many limits.
@@ -32,9 +32,9 @@ fn plan(count: usize, holds: Holds) -> Result<Arc<Plan>, Faults> {
         let unit = if number.is_multiple_of(2) { "tokens" } else { "requests" };
         let name = format!("limit-{number}");
         let when = match holds {
-            Holds::ForNone => json!({"teams": [format!("team-{number}")]}),
-            Holds::ForNoHeader => json!({"headers": {"x-tenant": format!("tenant-{number}")}}),
-            Holds::ForAll => json!({}),
+            Holds::None => json!({"teams": [format!("team-{number}")]}),
+            Holds::NoHeader => json!({"headers": {"x-tenant": format!("tenant-{number}")}}),
+            Holds::All => json!({}),
         };
         json!({"name": name, "unit": unit, "per": "day", "limit": 1_u64 << 50, "when": when})
     };
@@ -75,14 +75,14 @@ fn measure(plan: &Arc<Plan>, each: u32) -> Duration {
 }
 
 fn main() -> Result<(), Faults> {
-    let none = measure(&plan(0, Holds::ForAll)?, 2000);
+    let none = measure(&plan(0, Holds::All)?, 2000);
     println!("limits  matching  a request in microseconds  of it for limits");
     println!("{:>6}  {:>8}  {:>25.2}  {:>16}", 0, "", micros(none), "");
     for count in [1, 10, 100, 1000] {
         for (word, holds) in
-            [("none", Holds::ForNone), ("header", Holds::ForNoHeader), ("all", Holds::ForAll)]
+            [("none", Holds::None), ("header", Holds::NoHeader), ("all", Holds::All)]
         {
-            let each = if holds == Holds::ForAll && count > 10 { 20 } else { 2000 };
+            let each = if holds == Holds::All && count > 10 { 20 } else { 2000 };
             let took = measure(&plan(count, holds)?, each);
             let added = took.saturating_sub(none);
             println!("{count:>6}  {word:>8}  {:>25.2}  {:>16.2}", micros(took), micros(added));

@@ -180,3 +180,47 @@ pub fn passing(path: &str, bytes: &[u8]) {
         _ => drop(attempt.whole(&mut exchange, 200, rest, NOW)),
     }
 }
+
+/// The same policy, with redaction.
+static MASKING: LazyLock<Arc<Plan>> = LazyLock::new(|| {
+    let document = json!({
+        "version": 1,
+        "providers": {"azure": {"dialect": "azure_openai", "endpoint": "https://p.test", "credential": {"env": "KEY"}}},
+        "models": {"m": {"targets": [{"provider": "azure", "model": "gpt-5.5"}]}},
+        "callers": {"anonymous": "allow"},
+        "redaction": {"rules": ["pii", "secrets"], "request": "pseudonym", "key": {"env": "KEY"}},
+    });
+    let environment = |_: &str| Some("a key that is long enough".to_owned());
+    Arc::new(policy::load(document.to_string().as_bytes(), &environment).expect("is a policy"))
+});
+
+/// A stream of a client's own dialect that is masked, whole and cut in two.
+pub fn masked(path: &str, bytes: &[u8]) {
+    let (first, rest) = bytes.split_first().map_or((0, bytes), |(first, rest)| (*first, rest));
+    let run = |chunks: &[&[u8]]| {
+        let text = "I am bob@example.com, +1 415 555 2671";
+        let body = match path {
+            "/v1/responses" => json!({"model": "m", "input": text, "stream": true}),
+            _ => json!({"model": "m", "messages": [{"role": "user", "content": text}], "stream": true}),
+        };
+        let headers =
+            [(":method", "POST"), (":path", path)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let head = Head { headers: &headers, origin: sluice_core::identity::Origin::default() };
+        let opening = exchange::open(&MASKING, head, Duration::from_secs(NOW)).expect("is served");
+        let memory = LocalMemory::default();
+        let mut exchange = opening.read(Some(body.to_string().into_bytes()), &memory).expect("is a request");
+        let (_, attempt) = exchange.attempt("azure", 1, &memory, Duration::from_secs(NOW)).expect("is a target");
+        let header = |name: &str| (name == "content-type").then(|| "text/event-stream".to_owned());
+        let exchange::Step::Stream(mut stream) = attempt.headers(&mut exchange, 200, &header, NOW) else {
+            panic!("is a stream");
+        };
+        let mut out = Vec::new();
+        for chunk in chunks {
+            assert!(!stream.push(chunk, &mut out), "nothing passes by");
+        }
+        stream.end(&mut out);
+        out
+    };
+    let cut = (rest.len() * usize::from(first)) / 255;
+    assert_eq!(run(&[rest]), run(&[&rest[..cut], &rest[cut..]]));
+}

@@ -127,9 +127,11 @@ def _read(lines: object) -> object:
 class Ratelimit(Server):
     """envoyproxy/ratelimit over a Redis."""
 
-    def __init__(self, redis: Redis, text: str) -> None:
+    def __init__(self, redis: Redis, text: str, tls: tuple[pathlib.Path, pathlib.Path] | None = None) -> None:
+        """`tls`: a certificate and its key, where it is to be reached by TLS alone."""
         super().__init__()
         self.redis = redis
+        self.tls = tls
         (self.path / "config").mkdir()
         (self.path / "config/sluice.yaml").write_text(text)
         self.ports = [free_port(), free_port()]
@@ -139,7 +141,9 @@ class Ratelimit(Server):
 
     def environment(self) -> dict:
         http, debug = self.ports
-        return {
+        certificate, key = self.tls or ("", "")
+        names = {"GRPC_SERVER_USE_TLS": "true", "GRPC_SERVER_TLS_CERT": str(certificate), "GRPC_SERVER_TLS_KEY": str(key)}
+        return (names if self.tls else {}) | {
             "HOST": "127.0.0.1",
             "PORT": str(http),
             "DEBUG_HOST": "127.0.0.1",

@@ -22,6 +22,7 @@ pub(super) fn access_log() -> Tree {
         "cost_nanousd": state("cost_nanousd"),
         "rerouted": state("rerouted"),
         "guards": state("guards"),
+        "redactions": state("redactions"),
         "status": "%RESPONSE_CODE%",
         "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
         "upstream": "%UPSTREAM_HOST%",

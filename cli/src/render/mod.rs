@@ -84,8 +84,8 @@ impl Input<'_> {
 pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, Error> {
     let input = Input {
         document,
-        // Clusters and routes don't depend on credentials, and none of them may be read here.
-        plan: document.compile(&|_| Some("unread".to_owned())).map_err(Error::Policy)?,
+        // Clusters and routes don't depend on credentials, and none of them may be read here. A key has a least length.
+        plan: document.compile(&|_| Some("unread".repeat(4))).map_err(Error::Policy)?,
         text,
         wasm: utf8(&files.wasm)?,
         ca_bundle: files.ca_bundle.as_deref().map(utf8).transpose()?,
@@ -109,9 +109,11 @@ pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, E
     bootstrap.to_yaml().map_err(|error| Error::Yaml(error.to_string()))
 }
 
-/// The environment variables that the document's credentials name.
+/// The environment variables that the document names.
 pub fn variables(document: &Document) -> BTreeSet<&str> {
-    document.providers.iter().flat_map(|provider| provider.credential.variables()).collect()
+    let of_providers = document.providers.iter().flat_map(|provider| provider.credential.variables());
+    let of_redaction = document.redaction.iter().filter_map(|redaction| redaction.key.as_deref());
+    of_providers.chain(of_redaction).collect()
 }
 
 fn utf8(path: &Path) -> Result<String, Error> {

@@ -107,7 +107,8 @@ impl Rules {
             return vec![Ok(()); places.len()];
         }
         let mut verdicts: Vec<Option<Result<(), Denial>>> = vec![None; places.len()];
-        for rule in self.candidates(caller, model).filter(|rule| rule.matches(caller, asking, model)) {
+        for rule in self.candidates(caller, asking, model).filter(|rule| rule.matches(caller, asking, model))
+        {
             for (verdict, place) in verdicts.iter_mut().zip(places).filter(|(verdict, _)| verdict.is_none()) {
                 *verdict = rule.decide(*place);
             }
@@ -119,8 +120,13 @@ impl Rules {
     }
 
     /// The rules that could match, in order.
-    fn candidates(&self, caller: Option<&Caller>, model: &str) -> impl Iterator<Item = &Rule> {
-        self.index.candidates(caller, model).into_iter().filter_map(|index| self.rules.get(index))
+    fn candidates(
+        &self,
+        caller: Option<&Caller>,
+        asking: &Asking,
+        model: &str,
+    ) -> impl Iterator<Item = &Rule> {
+        self.index.candidates(caller, asking, model).into_iter().filter_map(|index| self.rules.get(index))
     }
 }
 

@@ -23,6 +23,11 @@ impl Glob {
         matches(self.0.as_bytes(), text.as_bytes())
     }
 
+    /// The only text that matches, where there is no `*`.
+    pub(super) fn exact(&self) -> Option<&str> {
+        (!self.0.contains('*')).then_some(&self.0)
+    }
+
     /// Whether the parts between separators match one by one, so that `*` stands for characters of one part only.
     pub fn matches_parts(&self, text: &str, separator: char) -> bool {
         let mut parts = text.split(separator);

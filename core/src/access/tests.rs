@@ -27,6 +27,16 @@ fn names(known: &'static [&'static str]) -> impl Strategy<Value = Option<Vec<Str
     ]
 }
 
+/// Conditions on up to two headers.
+fn headers() -> impl Strategy<Value = Vec<(String, String)>> {
+    let one = (select(vec!["x-a", "x-b"]), select(vec!["1", "2", "*"]));
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    prop_oneof![
+        2 => Just(Vec::new()),
+        1 => proptest::collection::vec(one, 1..=2).prop_map(move |all| all.into_iter().map(owned).collect()),
+    ]
+}
+
 fn effect() -> impl Strategy<Value = Effect> {
     prop_oneof![3 => Just(Effect::Allow), 2 => Just(Effect::Deny), 1 => Just(Effect::Require)]
 }
@@ -38,12 +48,14 @@ prop_compose! {
         users in names(&["u", "v"]), teams in names(&TEAMS), roles in names(&["dev", "ops"]), keys in names(&["k", "l"]),
         providers in names(&["a", "b", "c"]), regions in names(&["eu", "us"]),
         required in names(&["eu", "us"]),
+        headers in headers(), endpoints in names(&["/v1/chat/completions", "/v1/responses"]),
+        dialects in names(&["openai", "gemini"]),
     ) -> RuleEntry {
         RuleEntry {
             name: "r".to_owned(),
             effect,
             models: vec![if effect == Effect::Require { "*" } else { models }.to_owned()],
-            when: WhenEntry { users, teams, roles, keys, providers, regions, ..WhenEntry::default() },
+            when: WhenEntry { users, teams, roles, keys, providers, regions, headers, endpoints, dialects, time: None },
             require: RequireEntry {
                 regions: if effect == Effect::Deny { None } else { required },
                 providers: None,
@@ -66,7 +78,9 @@ prop_compose! {
 }
 
 fn asking() -> Asking {
-    Asking::new(ClientDialect::OpenAiChat, "/v1/chat/completions", &[], |_| false, Duration::ZERO)
+    let headers =
+        [("x-a", "1"), ("x-b", "2"), ("x-b", "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Asking::new(ClientDialect::OpenAiChat, "/v1/chat/completions?x=1", &headers, |_| true, Duration::ZERO)
 }
 
 fn judge(entries: &[RuleEntry], caller: Option<&Caller>, model: &str) -> Vec<Result<(), Denial>> {
@@ -125,6 +139,7 @@ fn rules_for_others_are_not_looked_at() {
     let rules = Rules::new(&entries, MODELS.into_iter());
     let caller =
         Caller::of_tests(Proof::Key, "k", None, Some("team-7000".to_owned()), vec!["team-1".to_owned()]);
-    let found: Vec<_> = rules.candidates(Some(&caller), "gpt-4o").map(|rule| rule.name.as_str()).collect();
+    let found: Vec<_> =
+        rules.candidates(Some(&caller), &asking(), "gpt-4o").map(|rule| rule.name.as_str()).collect();
     assert_eq!(found, ["team-7000"]);
 }

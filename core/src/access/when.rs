@@ -24,13 +24,17 @@ pub struct When {
     regions: Option<Patterns>,
 }
 
-/// Something that a caller has and that conditions ask for.
+/// Something that a caller or a request has and that conditions ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Trait {
     Key(String),
     User(String),
     Team(String),
     Role(String),
+    /// A header's name and value.
+    Header(String, String),
+    Endpoint(String),
+    Dialect(String),
 }
 
 /// What conditions want to know of a request, besides its caller and its model.
@@ -100,8 +104,14 @@ impl When {
         place.is_of(self.providers.as_ref(), self.regions.as_ref())
     }
 
-    /// What a caller has to have one of; `None` where any caller could match.
+    /// What a caller or a request has to have one of; `None` where any could match.
     pub(super) fn traits(&self) -> Option<Vec<Trait>> {
+        let header = || {
+            let exact = |(name, glob): &(String, Glob)| {
+                glob.exact().map(|value| Trait::Header(name.clone(), value.to_owned()))
+            };
+            self.headers.iter().find_map(exact).map(|header| vec![header])
+        };
         let of = |patterns: &Option<Patterns>, each: fn(String) -> Trait| -> Option<Vec<Trait>> {
             Some(patterns.as_ref()?.names()?.iter().cloned().map(each).collect())
         };
@@ -109,6 +119,9 @@ impl When {
             .or_else(|| of(&self.users, Trait::User))
             .or_else(|| of(&self.teams, Trait::Team))
             .or_else(|| of(&self.roles, Trait::Role))
+            .or_else(header)
+            .or_else(|| of(&self.endpoints, Trait::Endpoint))
+            .or_else(|| of(&self.dialects, Trait::Dialect))
     }
 }
 
@@ -156,7 +169,14 @@ fn word(client: ClientDialect) -> &'static str {
 }
 
 impl Trait {
-    pub(super) fn of(caller: &Caller) -> impl Iterator<Item = Self> {
+    pub(super) fn of<'a>(caller: Option<&'a Caller>, asking: &'a Asking) -> impl Iterator<Item = Self> + 'a {
+        let header = |(name, value): &(String, String)| Self::Header(name.clone(), value.clone());
+        let of_request = [Self::Endpoint(asking.path.clone()), Self::Dialect(word(asking.client).to_owned())];
+        let of_caller = caller.into_iter().flat_map(Self::of_caller);
+        of_caller.chain(of_request).chain(asking.headers.iter().map(header))
+    }
+
+    fn of_caller(caller: &Caller) -> impl Iterator<Item = Self> {
         let key = caller.key().map(|key| Self::Key(key.to_owned()));
         let user = caller.user.clone().map(Self::User);
         let team = caller.team.clone().map(Self::Team);

@@ -183,7 +183,7 @@ fn field_of_model(part: &[u8]) -> Option<Range<usize>> {
     (is_model && part.get(end..)? == b"\r\n" && start <= end).then_some(start..end)
 }
 
-fn boundary(content_type: &str) -> Option<&str> {
+pub(crate) fn boundary(content_type: &str) -> Option<&str> {
     let (media_type, parameters) = content_type.split_once(';')?;
     if !media_type.trim().eq_ignore_ascii_case("multipart/form-data") {
         return None;

@@ -50,6 +50,10 @@ impl Exchange {
         })?;
         self.move_to(memory, index, now).map_err(|spent| spent.failure())?;
         let mut prepared = self.prepared_for(index, target)?;
+        let masked = self.masks.as_ref().map(|masks| masks.for_target(&model, target)).transpose()?;
+        let veil = self.masks.as_ref().zip(masked.as_ref());
+        let veil = veil.and_then(|(masks, masked)| masks.veil(&model, target, masked));
+        self.found_in_request = masked.map(|masked| masked.counts()).unwrap_or_default();
         let more = self.attempts.len() + 1 < self.targets.len();
         self.attempts.push(AttemptRecord { target: index, status: None });
         self.changes.clone_from(&prepared.changes);
@@ -58,7 +62,7 @@ impl Exchange {
             (None, Some(asked)) => Form::Translated(asked),
             (None, None) => Form::Passing,
         };
-        let attempt = Attempt::new(self, target, form, more);
+        let attempt = Attempt::new(self, target, form, more, veil);
         Ok((self.upstream_request(target, prepared, now)?, attempt))
     }
 
@@ -66,16 +70,18 @@ impl Exchange {
         if let Some((_, prepared)) = self.prepared.take_if(|(prepared, _)| *prepared == index) {
             return Ok(prepared);
         }
-        match &self.service {
-            Service::Task(call) => {
+        match (&self.service, &self.masks) {
+            (Service::Task(call), Some(masks)) => masks.prepare(call, &self.model, target),
+            (Service::Passage(passage), Some(masks)) => masks.prepare_passing(passage, &self.model, target),
+            (Service::Task(call), None) => {
                 let body = self.body.as_ref().ok_or_else(gone)?;
                 let task = ClientDialect::decode(call, body)?;
                 prepare::prepare(call, &self.model, target, &task, body)
             }
-            Service::Passage(passage) => {
+            (Service::Passage(passage), None) => {
                 passing::prepare(passage, target, self.named.as_ref(), self.body.as_ref())
             }
-            Service::Models(_) => Err(gone()),
+            (Service::Models(_), _) => Err(gone()),
         }
     }
 
@@ -136,6 +142,6 @@ impl Exchange {
     }
 }
 
-fn gone() -> Failure {
+pub(super) fn gone() -> Failure {
     Failure::operator("The request's body is gone.")
 }

@@ -6,6 +6,7 @@ use crate::dialect::Service;
 use crate::limit::{Amounts, Settled, Spent};
 use crate::policy::Target;
 use crate::price::{NanoUsd, Origin};
+use crate::redact::Direction;
 use crate::shared::SharedMemory;
 use crate::task::TaskKind;
 use crate::usage::Usage;
@@ -99,6 +100,8 @@ impl Exchange {
         {
             stream.cut(spent.failure(), out);
         }
+        self.found_in_answer.add(Direction::Response, stream.take_redactions());
+        self.guarded.add(stream.take_fired());
         if is_end || stream.is_cut() {
             self.tell_cost(stream, out);
         }

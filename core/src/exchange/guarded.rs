@@ -1,13 +1,20 @@
-//! What guards do with a request before a model is chosen for it.
+//! What guards do with a request before a model is chosen for it, and with its answer.
 
 use std::sync::Arc;
 
+use crate::conversation::{Answer, Choice, Finish};
+use crate::dialect::texts::{self, Found, Side};
 use crate::dialect::{Call, ClientDialect};
 use crate::failure::Failure;
 use crate::guard::{Asked, Fired};
+use crate::policy::Plan;
+use crate::redact::{self, Outcome, RuleId};
+use crate::task::TaskKind;
+use crate::usage::Usage;
 
 use super::admission::Denied;
 use super::opening::Opening;
+use super::redaction::{Screen, StreamMask};
 
 /// What guards have found in an exchange so far.
 #[derive(Debug, Default)]
@@ -16,6 +23,28 @@ pub(super) struct Guarded {
     pub(super) fired: Vec<Fired>,
     /// The model that serves in place of the one that was asked for, and the guard for whose sake.
     pub(super) reroute: Option<(String, String)>,
+    /// What looks at the answer.
+    pub(super) watch: Option<Watch>,
+}
+
+/// What guards do with an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    plan: Arc<Plan>,
+    actions: Arc<[redact::Action]>,
+    /// What was found in a stream so far.
+    found: Outcome,
+}
+
+/// What guards have made of a whole answer.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// It stays as it is.
+    Unchanged,
+    /// Something was replaced in it.
+    Changed(Vec<u8>),
+    /// It may not reach the client, by this rule.
+    Withheld(RuleId),
 }
 
 /// A request that guards refuse.
@@ -26,6 +55,15 @@ pub(super) struct Refused {
 }
 
 impl Guarded {
+    /// Adds what a part of an answer has shown; each guard is named once for what it has found there.
+    pub(super) fn add(&mut self, fired: Vec<Fired>) {
+        for fired in fired {
+            if !self.fired.contains(&fired) {
+                self.fired.push(fired);
+            }
+        }
+    }
+
     /// `name;action, …` of those that a client is told of; `None` where there are none.
     pub(super) fn header(&self) -> Option<String> {
         let told: Vec<_> = self.fired.iter().filter(|fired| fired.action != "log").map(named).collect();
@@ -64,6 +102,83 @@ impl Opening {
         let replaced = verdict.body;
         let decorated = guards.decorate(Asked { body: replaced.as_deref().unwrap_or(&body), ..asked })?;
         let body = decorated.or(replaced).map_or_else(|| Arc::clone(&body), Arc::new);
-        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute }))
+        let actions = guards.of_answer(asked);
+        let watch =
+            actions.map(|actions| Watch { plan: Arc::clone(&self.plan), actions, found: Outcome::default() });
+        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute, watch }))
     }
+}
+
+impl Watch {
+    fn replaces(&self) -> bool {
+        self.actions.contains(&redact::Action::Mask)
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        let session = self.plan.guards.answer_session(&self.actions)?;
+        Some(Screen::new(session, Arc::default(), true))
+    }
+
+    /// For a streamed answer.
+    pub(super) fn stream(&self, client: ClientDialect, array: bool) -> Option<StreamMask> {
+        Some(StreamMask::new(client, array, self.replaces(), self.screen()?).closing())
+    }
+
+    /// A whole answer for the client, in its own dialect.
+    pub(super) fn whole(
+        &self,
+        client: ClientDialect,
+        body: &[u8],
+        found: &mut Vec<Fired>,
+    ) -> Result<Seen, Failure> {
+        if matches!(client.kind(), TaskKind::Embeddings | TaskKind::CountTokens) {
+            // Numbers only.
+            return Ok(Seen::Unchanged);
+        }
+        let Some(mut screen) = self.screen() else { return Ok(Seen::Unchanged) };
+        let replaces = self.replaces();
+        let changed = texts::walk(client, Side::Answer, body, &mut |_, found| {
+            Ok(match found {
+                // The chances of tokens would tell what was replaced.
+                Found::Tokens => replaces.then(String::new),
+                found => screen.whole(found),
+            })
+        });
+        let changed = changed.map_err(|_| Failure::malformed("The provider's answer could not be read."))?;
+        let (outcome, _) = screen.finish();
+        found.extend(self.fired(&outcome));
+        Ok(match (outcome.blocked, changed) {
+            (Some(rule), _) => Seen::Withheld(rule),
+            (None, Some(changed)) => Seen::Changed(changed),
+            (None, None) => Seen::Unchanged,
+        })
+    }
+
+    fn fired(&self, found: &Outcome) -> Vec<Fired> {
+        self.plan.guards.fired_in_answer(found)
+    }
+
+    /// The guards that have found something in a stream, now that this was found too.
+    pub(super) fn add(&mut self, found: Outcome) -> Vec<Fired> {
+        if found.counts.is_empty() {
+            return Vec::new();
+        }
+        for (rule, count) in found.counts {
+            let known = self.found.counts.entry(rule).or_default();
+            *known = known.saturating_add(count);
+        }
+        self.fired(&self.found)
+    }
+
+    /// The failure in the place of an answer that may not reach the client.
+    pub(super) fn withheld(&self, rule: RuleId) -> Failure {
+        self.plan.guards.withheld(rule)
+    }
+}
+
+/// An answer of which nothing is told but that it is withheld.
+pub(super) fn empty_answer(usage: Option<Usage>) -> Answer<'static> {
+    let choice =
+        Choice { index: 0, parts: Vec::new(), finish: Finish::ContentFilter, stop: None, logprobs: None };
+    Answer { id: None, model: None, choices: vec![choice], usage }
 }

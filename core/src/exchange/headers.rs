@@ -18,6 +18,8 @@ pub(super) const COST_HEADER: &str = "x-sluice-cost-usd";
 pub(super) const REROUTED_HEADER: &str = "x-sluice-rerouted";
 /// The limits that had no room and only warn.
 pub(super) const WARNING_HEADER: &str = "x-sluice-limit-warning";
+/// What was found by the rules of redaction, by their names, and how often.
+pub(super) const REDACTIONS_HEADER: &str = "x-sluice-redactions";
 /// A client's wish that a stream's cost stands in a comment at its end.
 pub(super) const STREAM_COST_HEADER: &str = "x-sluice-stream-cost";
 /// The guards that have found something, each with what was done.

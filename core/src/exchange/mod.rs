@@ -13,6 +13,7 @@ mod headers;
 mod opening;
 mod passing;
 mod prepare;
+mod redaction;
 mod response;
 mod stream;
 #[cfg(test)]
@@ -37,11 +38,13 @@ use crate::identity::Caller;
 use crate::limit::{self, Reservation, Spent};
 use crate::policy::{Model, Plan};
 use crate::price::NanoUsd;
+use crate::redact::Direction;
 use crate::usage::Usage;
 use crate::usage::estimate::Input;
 use admission::Expected;
 use guarded::{Guarded, Refused};
 use prepare::{Changes, Prepared};
+use redaction::{Counts, Masks};
 
 /// A request that is being answered.
 #[derive(Debug)]
@@ -90,6 +93,12 @@ pub struct Exchange {
     bill: Option<Bill>,
     /// What the headers of the latest attempt's response have told of its usage.
     header_usage: Option<Usage>,
+    /// What its targets get of the request, where the policy looks for personal data.
+    masks: Option<Masks>,
+    /// What was found in the request that is answered.
+    found_in_request: Counts,
+    /// What was found in the answer.
+    found_in_answer: Counts,
 }
 
 /// What became of one attempt.
@@ -204,6 +213,10 @@ impl Exchange {
         if let (false, Some(cost)) = (self.stream, self.cost()) {
             remarks.push((headers::COST_HEADER, NanoUsd(cost).to_string()));
         }
+        let redactions = self.redactions_line();
+        if !redactions.is_empty() {
+            remarks.push((headers::REDACTIONS_HEADER, redactions));
+        }
         if let Some(reservation) = &self.reservation {
             if !reservation.warnings().is_empty() {
                 remarks.push((headers::WARNING_HEADER, reservation.warnings().join(", ")));
@@ -266,10 +279,23 @@ impl Exchange {
             ("sluice_cost_usd", self.cost().map(|cost| Cow::Owned(NanoUsd(cost).to_string()))),
             ("sluice_rerouted", self.rerouted.as_deref().map(Cow::Borrowed)),
             ("sluice_guards", Some(Cow::Owned(guarded::log_field(&self.guarded.fired)))),
+            ("sluice_redactions", Some(Cow::Owned(self.redactions_line()))),
             ("sluice_cost_nanousd", self.cost().map(|cost| Cow::Owned(cost.to_string()))),
         ];
         let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
         fields.filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    /// What was found so far in both directions: `email=2, iban=1`; empty when nothing was.
+    fn redactions_line(&self) -> String {
+        let mut counts = self.found_in_request.clone();
+        counts.extend(self.found_in_answer.clone());
+        counts.line(&self.plan)
+    }
+
+    /// What was found: each rule's name, in which direction, and how often.
+    pub fn redactions(&self) -> impl Iterator<Item = (&str, Direction, u32)> {
+        self.found_in_request.iter(&self.plan).chain(self.found_in_answer.iter(&self.plan))
     }
 
     /// The provider that answered, or was asked last.
@@ -302,6 +328,9 @@ impl Exchange {
     pub fn settle(&mut self, usage: Option<Usage>) {
         self.body = None;
         self.prepared = None;
+        if let Some(masks) = &mut self.masks {
+            masks.forget();
+        }
         if usage.is_some() {
             self.usage = usage;
         }

@@ -16,6 +16,7 @@ use crate::task::{Task, TaskKind};
 use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
 use super::guarded::Guarded;
 use super::prepare::{self, Changes};
+use super::redaction::{Counts, Masks};
 use super::{Exchange, Reply, headers, passing, too_large};
 
 /// A request's headers, and what else is known of it before its body.
@@ -162,14 +163,29 @@ impl Opening {
             asking: &self.asking,
             needs,
         };
+        let owned = Masks::new(
+            &self.plan,
+            &self.service,
+            content_type(&self.passing),
+            body.as_ref(),
+            self.caller.as_ref(),
+            &self.asking,
+        );
+        let masks = owned.as_ref();
         let mut named = None;
         let (stream, needs, (mut admitted, rerouted)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
                 let needs = self.needs(&task);
                 let maker = Maker {
-                    prepare: &|model, target| prepare::prepare(call, model, target, &task, body),
-                    check: &|model, target| prepare::check(call, model, target, &task, body),
+                    prepare: &|model, target| match masks {
+                        None => prepare::prepare(call, model, target, &task, body),
+                        Some(masks) => masks.prepare(call, model, target),
+                    },
+                    check: &|model, target| match masks {
+                        None => prepare::check(call, model, target, &task, body),
+                        Some(masks) => masks.check(call, model, target),
+                    },
                 };
                 let model = guarded.reroute.as_ref().map_or(task.model(), |(model, _)| model);
                 let admitted = self.admit(Some(model), &applicant(needs), &maker)?;
@@ -183,8 +199,16 @@ impl Opening {
                     (None, By::Body | By::Policy) => None,
                 };
                 let maker = Maker {
-                    prepare: &|_, target| passing::prepare(passage, target, named.as_ref(), body.as_ref()),
-                    check: &|_, target| passing::check(target),
+                    prepare: &|model, target| match masks {
+                        None => passing::prepare(passage, target, named.as_ref(), body.as_ref()),
+                        Some(masks) => masks.prepare_passing(passage, model, target),
+                    },
+                    check: &|model, target| {
+                        if let Some(masks) = masks {
+                            masks.for_target(model, target)?;
+                        }
+                        passing::check(target)
+                    },
                 };
                 // What such a call will use, nobody knows before; limits that are spent refuse it all the same.
                 let needs = Some(Needs::default());
@@ -226,6 +250,9 @@ impl Opening {
             tells_cost: self.tells_cost,
             bill: None,
             header_usage: None,
+            masks: owned,
+            found_in_request: Counts::default(),
+            found_in_answer: Counts::default(),
             plan: self.plan,
             model,
         })

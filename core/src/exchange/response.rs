@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use crate::dialect::texts::is_text;
 use crate::dialect::{Asked, ClientDialect, Native, ProviderDialect, is_about_the_gateway, provider_failure};
-use crate::failure::Failure;
+use crate::failure::{Blame, Failure};
 use crate::json::Text;
 use crate::policy::Target;
-use crate::task::Outcome;
+use crate::task::{Outcome, TaskKind};
 use crate::usage::Usage;
 use crate::usage::estimate::{self, Family};
 
+use super::guarded::{Seen, Watch, empty_answer};
+use super::redaction::Veil;
 use super::stream::{Counts, Framing, StreamAnswer, Way};
 use super::{Exchange, Length, RETRIABLE, Reply, headers};
 
@@ -32,6 +35,12 @@ pub struct Attempt {
     /// Whether another target would be tried.
     more: bool,
     max_body_bytes: usize,
+    /// What is done with the answer's texts; `None` where nothing is.
+    veil: Option<Veil>,
+    /// What guards do with the answer.
+    watch: Option<Watch>,
+    /// Whether the body names the model, of an API that passes as it is.
+    names_model: bool,
 }
 
 /// What the client gets of a response.
@@ -60,7 +69,13 @@ pub enum Step {
 }
 
 impl Attempt {
-    pub(super) fn new(exchange: &Exchange, target: &Target, form: Form, more: bool) -> Self {
+    pub(super) fn new(
+        exchange: &Exchange,
+        target: &Target,
+        form: Form,
+        more: bool,
+        veil: Option<Veil>,
+    ) -> Self {
         let family = Family::of(target.provider.dialect, &target.model);
         Self {
             client: exchange.client(),
@@ -78,6 +93,9 @@ impl Attempt {
             input: exchange.input.tokens(family),
             more,
             max_body_bytes: exchange.plan.listen.max_body_bytes as usize,
+            veil,
+            watch: exchange.guarded.watch.clone(),
+            names_model: exchange.named.is_some(),
         }
     }
 
@@ -123,16 +141,18 @@ impl Attempt {
             let for_client = provider_failure(status, None).status;
             return match self.native() && !is_about_the_gateway(status) {
                 _ if self.gives_way(for_client) => Step::Pass(for_client),
+                true if self.veil.is_some() => Step::Whole,
                 true => Step::Pass(status),
                 false => Step::Whole,
             };
         }
-        if matches!(self.form, Form::Passing) {
-            return Step::Pass(status);
-        }
-        exchange.header_usage = self.dialect.header_usage(self.client.kind(), header);
         let content_type = header("content-type").unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if matches!(self.form, Form::Passing) {
+            let is_seen = self.veil.is_some() && self.names_model && status < 300 && is_text(&media_type);
+            return if is_seen { Step::Whole } else { Step::Pass(status) };
+        }
+        exchange.header_usage = self.dialect.header_usage(self.client.kind(), header);
         let framing = match media_type.as_str() {
             "text/event-stream" => Framing::ServerSentEvents,
             "application/vnd.amazon.eventstream" => Framing::Aws,
@@ -156,7 +176,16 @@ impl Attempt {
             ),
         };
         let counts = Counts::new(self.input, self.family);
-        Some(StreamAnswer::new(self.client, framing, reader, way, counts, self.max_body_bytes))
+        let mask = self.veil.as_ref().and_then(|veil| {
+            let array = matches!(&self.form, Form::Translated(asked) if asked.array);
+            Some((veil.clone(), veil.stream(self.client, array)?))
+        });
+        let watch = self.watch.as_ref().and_then(|watch| {
+            let array = matches!(&self.form, Form::Translated(asked) if asked.array);
+            Some((watch.clone(), watch.stream(self.client, array)?))
+        });
+        let answer = StreamAnswer::new(self.client, framing, reader, way, counts, self.max_body_bytes);
+        Some(answer.masked(mask).watched(watch))
     }
 
     /// Whether a response with this status is not for the client: another target is tried.
@@ -173,12 +202,21 @@ impl Attempt {
     pub fn whole(&self, exchange: &mut Exchange, status: u16, body: &[u8], now: u64) -> Option<Reply> {
         match self.answer(exchange, status, body, now) {
             Ok(None) => None,
+            // What is of the provider's own making keeps its headers too.
+            Ok(Some(body)) if self.native() => {
+                Some(Reply { status, headers: Vec::new(), body, limit: None, guards: Vec::new() })
+            }
             Ok(Some(body)) => {
                 let headers = vec![("content-type", "application/json".to_owned())];
                 Some(Reply { status, headers, body, limit: None, guards: Vec::new() })
             }
-            Err(failure) => {
-                exchange.answered(if status < 400 { failure.status } else { status });
+            Err(mut failure) => {
+                if let Some(veil) = &self.veil {
+                    veil.failure(&mut failure);
+                }
+                if failure.blame != Blame::Policy {
+                    exchange.answered(if status < 400 { failure.status } else { status });
+                }
                 Some(Reply::failure(self.client, &failure))
             }
         }
@@ -194,8 +232,17 @@ impl Attempt {
         if self.exceeds(body.len()) {
             return Err(super::answer_too_large());
         }
+        let found = &mut exchange.found_in_answer;
         if status >= 400 {
-            return Err(self.dialect.decode_failure(status, body));
+            return match &self.veil {
+                Some(veil) if self.native() && !is_about_the_gateway(status) => {
+                    veil.passing(self.client, body, found)
+                }
+                _ => Err(self.dialect.decode_failure(status, body)),
+            };
+        }
+        if let (Form::Passing, Some(veil)) = (&self.form, &self.veil) {
+            return veil.passing(self.client, body, found);
         }
         if status != 200 || self.stream {
             return Err(Failure::malformed("The provider's answer is not of the kind that was asked for."));
@@ -216,7 +263,13 @@ impl Attempt {
             Outcome::Rerank(answer) => answer.usage = told,
             Outcome::Conversation(_) | Outcome::CountTokens(_) => {}
         }
-        let Form::Translated(asked) = &self.form else { return Ok(None) };
+        let Form::Translated(asked) = &self.form else {
+            let seen = self.watched(exchange, body, usage, now)?;
+            let body = seen.as_deref().unwrap_or(body);
+            let found = &mut exchange.found_in_answer;
+            let masked = self.veil.as_ref().map_or(Ok(None), |veil| veil.whole(self.client, body, found))?;
+            return Ok(masked.or(seen));
+        };
         let model = match &mut outcome {
             Outcome::Conversation(answer) => Some(&mut answer.model),
             Outcome::Embeddings(answer) => Some(&mut answer.model),
@@ -226,7 +279,41 @@ impl Attempt {
         if let Some(model @ None) = model {
             *model = Some(Text::from(self.model.as_str()));
         }
-        self.client.encode(&outcome, asked, now).map(Some)
+        let mut encoded = self.client.encode(&outcome, asked, now)?;
+        if let Some(seen) = self.watched(exchange, &encoded, usage, now)? {
+            encoded = seen;
+        }
+        let found = &mut exchange.found_in_answer;
+        let masked = match &self.veil {
+            Some(veil) => veil.whole(self.client, &encoded, found)?,
+            None => None,
+        };
+        Ok(Some(masked.unwrap_or(encoded)))
+    }
+
+    /// The answer as guards let it pass; `None` where it stays as it is.
+    fn watched(
+        &self,
+        exchange: &mut Exchange,
+        body: &[u8],
+        usage: Usage,
+        now: u64,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(watch) = &self.watch else { return Ok(None) };
+        let rule = match watch.whole(self.client, body, &mut exchange.guarded.fired)? {
+            Seen::Unchanged => return Ok(None),
+            Seen::Changed(body) => return Ok(Some(body)),
+            Seen::Withheld(rule) => rule,
+        };
+        if self.client.kind() != TaskKind::Conversation {
+            return Err(watch.withheld(rule));
+        }
+        let own = Asked { model: self.model.clone(), ..Asked::default() };
+        let asked = match &self.form {
+            Form::Translated(asked) => asked,
+            _ => &own,
+        };
+        self.client.encode(&Outcome::Conversation(empty_answer(Some(usage))), asked, now).map(Some)
     }
 
     /// What has been used, by what was said: the provider doesn't tell.

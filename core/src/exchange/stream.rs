@@ -1,8 +1,12 @@
 //! A streamed answer on its way: taken apart, watched, and translated or passed.
 
+use super::guarded::Watch;
+use super::redaction::{StreamMask, Veil};
 use crate::conversation::Event;
 use crate::dialect::{ClientDialect, ClientStream, ProviderStream, unsayable};
 use crate::failure::Failure;
+use crate::guard::Fired;
+use crate::redact::Outcome;
 use crate::stream::{aws, sse};
 use crate::usage::Usage;
 use crate::usage::estimate::{Counter, Family};
@@ -17,6 +21,10 @@ pub struct StreamAnswer {
     progress: Progress,
     /// We have ended the answer ourselves: whatever else comes is not for the client.
     cut: bool,
+    /// What the client's bytes go through first: guards.
+    watch: Option<(Watch, StreamMask)>,
+    /// What the client's bytes go through last.
+    mask: Option<(Veil, StreamMask)>,
 }
 
 /// What is counted where a provider doesn't tell.
@@ -113,7 +121,30 @@ impl StreamAnswer {
                 over: false,
             },
             cut: false,
+            watch: None,
+            mask: None,
         }
+    }
+
+    /// The same, looked at by guards.
+    pub(super) fn watched(self, watch: Option<(Watch, StreamMask)>) -> Self {
+        Self { watch, ..self }
+    }
+
+    /// The guards that have found something since this was asked last.
+    pub(super) fn take_fired(&mut self) -> Vec<Fired> {
+        let watch = self.watch.as_mut();
+        watch.map(|(watch, mask)| watch.add(mask.take_outcome())).unwrap_or_default()
+    }
+
+    /// The same, with its texts masked.
+    pub(super) fn masked(self, mask: Option<(Veil, StreamMask)>) -> Self {
+        Self { mask, ..self }
+    }
+
+    /// What was found in it since this was asked last.
+    pub(super) fn take_redactions(&mut self) -> Outcome {
+        self.mask.as_mut().map(|(_, mask)| mask.take_outcome()).unwrap_or_default()
     }
 
     /// The media type of what the client gets, where it is not the provider's.
@@ -153,6 +184,19 @@ impl StreamAnswer {
     ///
     /// Returns whether the provider's bytes pass as they are, and `out` gets nothing.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.mask.is_none() && self.watch.is_none() {
+            return self.take(chunk, out);
+        }
+        let waiting = self.progress.held == Held::Waiting;
+        let mut plain = Vec::new();
+        match self.take(chunk, &mut plain) {
+            true => self.deliver(chunk, waiting, false, out),
+            false => self.deliver(&plain, waiting, false, out),
+        }
+        false
+    }
+
+    fn take(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> bool {
         if self.progress.over {
             return matches!(self.way, Way::Native(_)) && !self.cut;
         }
@@ -204,6 +248,16 @@ impl StreamAnswer {
 
     /// The provider's stream has ended; what is still to be said is appended to `out`.
     pub fn end(&mut self, out: &mut Vec<u8>) {
+        if self.mask.is_none() && self.watch.is_none() {
+            return self.finish(out);
+        }
+        let waiting = self.progress.held == Held::Waiting;
+        let mut plain = Vec::new();
+        self.finish(&mut plain);
+        self.deliver(&plain, waiting, true, out);
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
         if self.progress.over {
             return;
         }
@@ -236,7 +290,59 @@ impl StreamAnswer {
         if let Way::Native(passage) = &mut self.way {
             passage.tail.clear();
         }
-        self.fail(failure, out);
+        let mut plain = Vec::new();
+        self.fail(failure, &mut plain);
+        self.deliver(&plain, false, true, out);
+    }
+
+    /// The client's bytes, `plain` so far, as guards let them pass, and then with their texts masked.
+    fn deliver(&mut self, plain: &[u8], waiting: bool, is_end: bool, out: &mut Vec<u8>) {
+        let Some((watch, mask)) = &mut self.watch else { return self.mask(plain, waiting, is_end, out) };
+        if mask.blocked().is_some() {
+            return;
+        }
+        let mut seen = Vec::new();
+        mask.push(plain, &mut seen);
+        if is_end {
+            mask.end(&mut seen);
+        }
+        let Some(rule) = mask.blocked() else { return self.mask(&seen, waiting, is_end, out) };
+        self.progress.over = true;
+        self.cut = true;
+        if waiting && seen.is_empty() {
+            self.progress.held = Held::Failed(watch.withheld(rule));
+            return;
+        }
+        mask.close(&mut seen);
+        self.mask(&seen, waiting, true, out);
+    }
+
+    /// The client's bytes, `plain` so far, with their texts masked. `waiting`: nothing has gone to the client before.
+    fn mask(&mut self, plain: &[u8], waiting: bool, is_end: bool, out: &mut Vec<u8>) {
+        let Some((veil, mask)) = &mut self.mask else { return out.extend_from_slice(plain) };
+        if mask.blocked().is_some() {
+            return;
+        }
+        mask.push(plain, out);
+        if is_end {
+            mask.end(out);
+        }
+        if let Held::Failed(failure) = &mut self.progress.held {
+            veil.failure(failure);
+        }
+        let Some(rule) = mask.blocked() else { return };
+        let failure = veil.withheld(rule);
+        self.progress.over = true;
+        self.cut = true;
+        if waiting && out.is_empty() {
+            self.progress.held = Held::Failed(failure);
+        } else if self.is_of_events() {
+            self.client.end_stream(&failure, out);
+        } else {
+            // Whatever comes before an element of the array has gone.
+            out.extend_from_slice(&self.client.encode_failure(&failure));
+            out.push(b']');
+        }
     }
 
     /// Whether the answer was ended here, so that nothing else of the provider's is for the client.

@@ -3,6 +3,8 @@
 //! [`Guards`] are a policy's, compiled. [`Guards::check`] looks at a request before a model is chosen for it;
 //! [`Guards::decorate`] then adds what the policy says in every system prompt.
 
+#[cfg(test)]
+mod answer_tests;
 pub mod injection;
 mod size;
 mod system_prompt;
@@ -18,7 +20,7 @@ use crate::dialect::texts::{self as walker, Found, Source};
 use crate::failure::{Blame, Failure};
 use crate::identity::Caller;
 use crate::policy::{GuardEntry, GuardKind};
-use crate::redact::{JsonMasker, Keys, Session};
+use crate::redact::{self, JsonMasker, Keys, Outcome, RuleId, Session};
 use crate::task::Task;
 use injection::Scorer;
 
@@ -168,7 +170,7 @@ impl Guards {
                 asks.get(guard).is_some_and(|asks| *asks)
                     && self.guards.get(guard).is_some_and(|guard| guard.sources.contains(&place.source))
             };
-            session.set_actions(rules.actions(&self.guards, applies));
+            session.set_actions(rules.actions(&self.guards, redact::Action::Warn, applies));
             Ok(replaced(session, text, plain))
         };
         let body = walker::walk(asked.client, walker::Side::Request, asked.body, &mut visit)?;
@@ -199,6 +201,39 @@ impl Guards {
             }
         }
         Ok(body)
+    }
+
+    /// What is done with what stands in the answer to a request; `None` where nothing is looked for in it.
+    pub(crate) fn of_answer(&self, asked: Asked<'_>) -> Option<Arc<[redact::Action]>> {
+        let asks =
+            |guard: usize| self.guards.get(guard).is_some_and(|guard| guard.response && guard.asks(asked));
+        let actions = self.texts.as_ref()?.actions(&self.guards, redact::Action::Block, asks);
+        actions.iter().any(|action| *action != redact::Action::Off).then_some(actions)
+    }
+
+    /// What looks at the texts of an answer.
+    pub(crate) fn answer_session(&self, actions: &Arc<[redact::Action]>) -> Option<Session> {
+        let mut session = self.texts.as_ref()?.session();
+        session.set_actions(Arc::clone(actions));
+        Some(session)
+    }
+
+    /// The guards for which so much was found in an answer.
+    pub(crate) fn fired_in_answer(&self, found: &Outcome) -> Vec<Fired> {
+        let Some(rules) = &self.texts else { return Vec::new() };
+        let fired = self.guards.iter().enumerate();
+        fired
+            .filter(|(number, guard)| guard.response && rules.fires(*number, &guard.kind, &found.counts))
+            .map(|(_, guard)| Fired { guard: guard.name.clone(), action: guard.action.word() })
+            .collect()
+    }
+
+    /// What a client gets in the place of an answer that this rule's guard refuses.
+    pub(crate) fn withheld(&self, rule: RuleId) -> Failure {
+        let guard = self.texts.as_ref().and_then(|rules| self.guards.get(rules.owner(rule)?));
+        let name = guard.map_or("", |guard| guard.name.as_str());
+        let message = format!("The answer holds what is refused by the guard '{name}'.");
+        Failure { blame: Blame::Policy, ..Failure::invalid(message, None).code("content_filter") }
     }
 
     fn verdict(&self, fired: &[bool], body: Option<Vec<u8>>) -> Verdict {
@@ -323,6 +358,6 @@ fn replaced(session: &mut Session, found: Found<'_>, text: &str) -> Option<Strin
 }
 
 /// A session that only finds: guards have no keys.
-fn session(redactor: &Arc<crate::redact::Redactor>) -> Session {
+fn session(redactor: &Arc<redact::Redactor>) -> Session {
     Session::new(Arc::clone(redactor), Arc::default(), Keys::default())
 }

@@ -15,7 +15,7 @@ use crate::policy::{self, Plan};
 use crate::shared::LocalMemory;
 
 /// A policy with these guards and two models, `chat` and `other`, at OpenAI.
-fn plan(guards: &Value) -> Arc<Plan> {
+pub(super) fn plan(guards: &Value) -> Arc<Plan> {
     let document = json!({
         "version": 1,
         "providers": {
@@ -43,7 +43,7 @@ fn sent_with(plan: &Arc<Plan>, path: &str, body: &Value, more: &[(&str, &str)]) 
         .read(Some(body.to_string().into_bytes()), &LocalMemory::default())
 }
 
-fn sent(plan: &Arc<Plan>, path: &str, body: &Value) -> Result<Exchange, Reply> {
+pub(super) fn sent(plan: &Arc<Plan>, path: &str, body: &Value) -> Result<Exchange, Reply> {
     sent_with(plan, path, body, &[])
 }
 
@@ -82,7 +82,7 @@ fn upstream(exchange: &mut Exchange, provider: &str) -> Value {
     serde_json::from_slice(&request.body.expect("has a body")).expect("is JSON")
 }
 
-fn header(exchange: &Exchange, name: &str) -> Option<String> {
+pub(super) fn header(exchange: &Exchange, name: &str) -> Option<String> {
     exchange.remarks().into_iter().find(|(header, _)| *header == name).map(|(_, value)| value)
 }
 

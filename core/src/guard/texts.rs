@@ -59,15 +59,26 @@ impl Rules {
         super::session(&self.redactor)
     }
 
-    /// What is done with each rule's findings; `applies` says which guards look at the text.
-    pub(super) fn actions(&self, guards: &[Guard], applies: impl Fn(usize) -> bool) -> Arc<[redact::Action]> {
+    /// What is done with each rule's findings; `applies` says which guards look at the text. `refused`: what those have that refuse.
+    pub(super) fn actions(
+        &self,
+        guards: &[Guard],
+        refused: redact::Action,
+        applies: impl Fn(usize) -> bool,
+    ) -> Arc<[redact::Action]> {
         let of = |(guard, _): &(usize, usize)| match guards.get(*guard).map(|guard| &guard.action) {
             Some(_) if !applies(*guard) => redact::Action::Off,
             Some(Action::Replace(_)) => redact::Action::Mask,
+            Some(Action::Refuse) => refused,
             Some(_) => redact::Action::Warn,
             None => redact::Action::Off,
         };
         self.owners.iter().map(of).collect()
+    }
+
+    /// The guard that a rule is of.
+    pub(super) fn owner(&self, rule: RuleId) -> Option<usize> {
+        self.owners.get(rule.index()).map(|(guard, _)| *guard)
     }
 
     /// Whether so many findings are enough for a guard.

@@ -129,7 +129,7 @@ impl Limits {
 
     /// The limits that hold for a call, with their positions; what they ask of its target is not looked at.
     fn of(&self, call: Call<'_>) -> impl Iterator<Item = (usize, &Limit)> {
-        let candidates = self.index.candidates(call.caller, call.model).into_iter();
+        let candidates = self.index.candidates(call.caller, call.asking, call.model).into_iter();
         let found = candidates.filter_map(|position| Some((position, self.limits.get(position)?)));
         found.filter(move |(_, limit)| {
             limit.models.matches(call.model) && limit.when.matches(call.caller, call.asking)

@@ -9,7 +9,8 @@ use http::Uri;
 use super::Faults;
 use super::document::{
     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, Credential, DEFAULT_ATTEMPT_TIMEOUT,
-    DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, OutOfRange, ProviderEntry, Unsupported,
+    DEFAULT_IDLE_TIMEOUT, Document, Listen, ModelEntry, OutOfRange, ProviderEntry, RedactionEntry,
+    Unsupported,
 };
 use crate::access::{Asking, Rules};
 use crate::credential::{Authentication, AwsKeys, Secret, ServiceAccount};
@@ -18,6 +19,7 @@ use crate::guard::Guards;
 use crate::identity::{Caller, Callers};
 use crate::limit::Limits;
 use crate::price::{Price, Pricing};
+use crate::redact::Redaction;
 use crate::usage::Usage;
 
 /// A compiled policy.
@@ -28,6 +30,8 @@ pub struct Plan {
     pub access: Rules,
     pub limits: Limits,
     pub guards: Guards,
+    /// What is done with personal data and secrets; `None` where nothing is looked for.
+    pub redaction: Option<Redaction>,
     providers: HashMap<String, Arc<Provider>>,
     models: HashMap<String, Arc<Model>>,
     /// Who serves the calls that name no model: a model without a name, of one target.
@@ -268,7 +272,9 @@ pub(super) fn compile(
         faults.add("guards", fault);
         Guards::default()
     });
-    let headers = access.headers().chain(limits.headers()).chain(guards.headers());
+    let redaction = document.redaction.as_ref().and_then(|entry| redact(entry, environment, faults));
+    let of_exceptions = redaction.iter().flat_map(Redaction::headers);
+    let headers = access.headers().chain(limits.headers()).chain(guards.headers()).chain(of_exceptions);
     let headers = headers.map(str::to_owned).collect();
     Some(Plan {
         listen: document.listen.clone(),
@@ -276,11 +282,35 @@ pub(super) fn compile(
         access,
         limits,
         guards,
+        redaction,
         providers,
         models,
         pass_through,
         headers,
     })
+}
+
+/// How long the key of hashes and pseudonyms is at least, in bytes.
+const MIN_KEY: usize = 16;
+
+fn redact(
+    entry: &RedactionEntry,
+    environment: &dyn Fn(&str) -> Option<String>,
+    faults: &mut Faults,
+) -> Option<Redaction> {
+    let secret = entry.key.as_ref().map(|name| {
+        let value = environment(name).unwrap_or_default();
+        if value.trim().len() < MIN_KEY {
+            let message = format!("the environment variable {name} has to hold {MIN_KEY} bytes or more");
+            faults.add("redaction.key.env", message);
+        }
+        value.trim().to_owned()
+    });
+    let redaction = Redaction::new(entry, secret.unwrap_or_default().as_bytes());
+    if redaction.is_none() {
+        faults.add("redaction.rules", "are too many, or too large together");
+    }
+    redaction
 }
 
 /// The credential's secrets come from the environment; what is missing or can't be one is a fault.

@@ -12,6 +12,8 @@ use super::session::Session;
 pub struct JsonMasker {
     masker: Masker,
     state: State,
+    /// How many objects and lists are open.
+    depth: usize,
     /// A number, or something else that isn't a string, as far as it has come.
     bare: String,
 }
@@ -32,7 +34,7 @@ enum State {
 
 impl Default for JsonMasker {
     fn default() -> Self {
-        Self { masker: Masker::new(Escapes::Json), state: State::Before, bare: String::new() }
+        Self { masker: Masker::new(Escapes::Json), state: State::Before, depth: 0, bare: String::new() }
     }
 }
 
@@ -45,7 +47,10 @@ impl JsonMasker {
             match self.state {
                 State::Before => match byte {
                     b' ' | b'\t' | b'\n' | b'\r' => {}
-                    b'{' | b'[' => self.state = State::Between,
+                    b'{' | b'[' => {
+                        self.state = State::Between;
+                        self.depth = 1;
+                    }
                     b'"' => {
                         self.masker.pass(upto(at + 1), out);
                         start = at + 1;
@@ -63,7 +68,16 @@ impl JsonMasker {
                         start = at + 1;
                         self.state = State::String { escaped: false };
                     }
-                    b'{' | b'}' | b'[' | b']' | b':' | b',' | b' ' | b'\t' | b'\n' | b'\r' => {}
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' => self.close(),
+                    b':' | b',' | b' ' | b'\t' | b'\n' | b'\r' => {}
+                    // No JSON goes on like this, so it can only be text.
+                    _ if !b"-0123456789tfn".contains(&byte) => {
+                        self.masker.pass(upto(at), out);
+                        start = at;
+                        self.masker = Masker::new(Escapes::Text);
+                        self.state = State::Text;
+                    }
                     _ => {
                         self.masker.pass(upto(at), out);
                         start = at;
@@ -96,6 +110,11 @@ impl JsonMasker {
                         self.end_bare(session, out, true);
                         start = at;
                         self.state = State::Between;
+                        match byte {
+                            b'{' | b'[' => self.depth += 1,
+                            b'}' | b']' => self.close(),
+                            _ => {}
+                        }
                         if byte == b'"' {
                             self.masker.pass("\"", out);
                             start = at + 1;
@@ -124,6 +143,14 @@ impl JsonMasker {
     /// How many bytes are held back.
     pub fn held(&self) -> usize {
         self.bare.len() + self.masker.held()
+    }
+
+    /// Behind the end of a whole value may come another one, or text.
+    fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        if self.depth == 0 {
+            self.state = State::Before;
+        }
     }
 
     fn end_bare(&mut self, session: &mut Session, out: &mut String, quoted: bool) {

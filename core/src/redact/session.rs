@@ -91,6 +91,16 @@ impl Session {
         std::mem::take(&mut self.outcome)
     }
 
+    /// What was found so far is to be taken for this.
+    pub fn set_outcome(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    /// What was replaced by pseudonyms, at the end.
+    pub fn into_pseudonyms(self) -> Pseudonyms {
+        self.pseudonyms
+    }
+
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
     }

@@ -114,7 +114,7 @@ impl Decoder {
 /// The position behind the first blank line at or after `from`.
 ///
 /// A carriage return at the very end may have its line feed still to come, so it ends nothing yet.
-fn end_of_event(bytes: &[u8], from: usize) -> Option<usize> {
+pub(crate) fn end_of_event(bytes: &[u8], from: usize) -> Option<usize> {
     let mut position = from;
     loop {
         position += memchr2(b'\n', b'\r', bytes.get(position..)?)?;
@@ -141,7 +141,7 @@ fn is_bare_json(event: &[u8]) -> bool {
 }
 
 /// Reads the lines of one event.
-fn parse(event: &[u8], end: u64, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
+pub(crate) fn parse(event: &[u8], end: u64, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
     let event = std::str::from_utf8(event).map_err(|_| Error::NotUtf8)?;
     if is_bare_json(event.as_bytes()) {
         emit(Event { name: "", data: Cow::Borrowed(event), end });

@@ -88,6 +88,10 @@ pub fn of(ended: Ended<'_>) -> Vec<Measure> {
             .estimate_error()
             .map(|percent| histogram(format!("sluice_input_estimate_error_percent{labels}"), percent)),
     );
+    measures.extend(exchange.redactions().map(|(rule, direction, count)| {
+        let direction = direction.word();
+        counter(format!("sluice_redactions_total;rule={rule};direction={direction}"), count.into())
+    }));
     of_limits(exchange, &mut measures);
     measures
 }

@@ -27,6 +27,7 @@ fn main() {
     for scenario in scenarios() {
         for (dialect, client) in &scenario.clients {
             seed(&format!("request_{dialect}"), client.request.to_string().as_bytes());
+            seed("texts", client.request.to_string().as_bytes());
         }
         for (dialect, provider) in &scenario.providers {
             let target = match dialect.as_str() {
@@ -57,6 +58,10 @@ fn main() {
     let personal = "call +1 415 555 2671, jane%40example.com, \"ssn\": \"536904399\", password=hunter2-x9 [EMAIL] sk-proj-abcdefghij1234567890AB";
     seed("redaction", &[b"\x03\x80", personal.as_bytes()].concat());
     seed("redaction", b"\x00\x40{\"card\":4111111111111111,\"key\":\"-----BEGIN PRIVATE KEY-----\\nMIIEvQ==\\n-----END PRIVATE KEY-----\"}");
+    seed(
+        "masked_stream",
+        b"\x40event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"sequence_number\":1,\"delta\":\"jane@example.com\"}\n\n",
+    );
     seed("policy", b"version: 1\nproviders: {a: {preset: groq, credential: {env: K}}}\nmodels: {m: {targets: [{provider: a, model: x}]}}\n");
     println!("{count} seeds");
 }

@@ -3,24 +3,20 @@
 //! Fields from the official SDK (`anthropic` for Python) and Anthropic's API reference.
 
 use super::Source;
-use super::tables::{ERROR, Is, Origin, TYPED, Table};
+use super::tables::{ERROR, Is, NAMED, Origin, TYPED, Table};
 
 pub(super) static REQUEST: Table = Table::new(&[
     ("model", Is::Skip),
     ("messages", Is::Of(&TURN)),
     ("system", Is::From(Source::System, &BLOCK)),
     ("tools", Is::From(Source::ToolDefinition, &TOOL)),
-    ("tool_choice", Is::Skip),
+    ("tool_choice", Is::Of(&NAMED)),
     ("metadata", Is::Json),
-    ("thinking", Is::Skip),
     ("container", Is::Skip),
     ("mcp_servers", Is::Of(&MCP_SERVER)),
     ("service_tier", Is::Skip),
-    ("speed", Is::Skip),
-    ("inference_geo", Is::Skip),
     ("output_config", Is::Of(&OUTPUT)),
     ("output_format", Is::Of(&OUTPUT)),
-    ("context_management", Is::Skip),
     ("cache_control", Is::Skip),
     ("betas", Is::Skip),
 ]);
@@ -34,7 +30,7 @@ static BLOCK: Table = Table::new(&[
     ("name", Is::Skip),
     ("server_name", Is::Skip),
     ("cache_control", Is::Skip),
-    ("caller", Is::Skip),
+    ("caller", Is::Of(&CALLER)),
     ("signature", Is::Skip),
     // Of thinking that the vendor keeps to itself.
     ("data", Is::Skip),
@@ -48,6 +44,8 @@ static BLOCK: Table = Table::new(&[
     ("file_id", Is::File),
 ])
 .origin(Origin::ByRole);
+
+static CALLER: Table = Table::new(&[("type", Is::Skip), ("tool_id", Is::Skip)]);
 
 static SOURCE: Table = Table::new(&[
     ("type", Is::Skip),
@@ -95,9 +93,7 @@ pub(super) static MESSAGE: Table = Table::new(&[
     ("model", Is::Skip),
     ("content", Is::Of(&BLOCK)),
     ("stop_reason", Is::Skip),
-    ("usage", Is::Skip),
     ("container", Is::Skip),
-    ("context_management", Is::Skip),
     ("error", Is::Of(&ERROR)),
     ("request_id", Is::Skip),
 ]);
@@ -107,8 +103,6 @@ pub(super) static EVENT: Table = Table::new(&[
     ("message", Is::Of(&MESSAGE)),
     ("content_block", Is::Of(&BEGUN)),
     ("delta", Is::Of(&DELTA)),
-    ("usage", Is::Skip),
-    ("context_management", Is::Skip),
     ("error", Is::Of(&ERROR)),
     ("request_id", Is::Skip),
 ]);

@@ -10,8 +10,7 @@ pub(super) static REQUEST: Table = Table::new(&[
     ("contents", Is::From(Source::User, &CONTENT)),
     ("systemInstruction", Is::From(Source::System, &CONTENT)),
     ("tools", Is::From(Source::ToolDefinition, &TOOL)),
-    ("toolConfig", Is::Skip),
-    ("safetySettings", Is::Skip),
+    ("toolConfig", Is::Of(&CHOICE)),
     ("generationConfig", Is::Of(&CONFIG)),
     ("cachedContent", Is::Skip),
     ("serviceTier", Is::Skip),
@@ -31,8 +30,6 @@ static PART: Table = Table::new(&[
     ("functionResponse", Is::Of(&RESULT)),
     ("executableCode", Is::Of(&CODE)),
     ("codeExecutionResult", Is::Of(&CODE)),
-    ("videoMetadata", Is::Skip),
-    ("mediaResolution", Is::Skip),
 ])
 .origin(Origin::IfThere("functionResponse"));
 
@@ -52,6 +49,10 @@ static RESULT: Table = Table::new(&[
 
 static CODE: Table = Table::new(&[("id", Is::Skip), ("language", Is::Skip), ("outcome", Is::Skip)]);
 
+static CHOICE: Table = Table::new(&[("functionCallingConfig", Is::Of(&CALLING))]);
+
+static CALLING: Table = Table::new(&[("mode", Is::Skip), ("allowedFunctionNames", Is::Skip)]);
+
 static TOOL: Table = Table::new(&[("functionDeclarations", Is::Of(&FUNCTION))]);
 
 static FUNCTION: Table = Table::new(&[
@@ -67,17 +68,11 @@ static CONFIG: Table = Table::new(&[
     ("responseMimeType", Is::Skip),
     ("responseSchema", Is::Schema),
     ("responseJsonSchema", Is::Schema),
-    ("responseModalities", Is::Skip),
-    ("speechConfig", Is::Skip),
-    ("thinkingConfig", Is::Skip),
-    ("mediaResolution", Is::Skip),
-    ("imageConfig", Is::Skip),
 ]);
 
 pub(super) static ANSWER: Table = Table::new(&[
     ("candidates", Is::Of(&CANDIDATE)),
     ("promptFeedback", Is::Of(&FEEDBACK)),
-    ("usageMetadata", Is::Skip),
     ("modelVersion", Is::Skip),
     ("responseId", Is::Skip),
     ("createTime", Is::Skip),
@@ -89,7 +84,6 @@ pub(super) static EVENT: Table = Table::new(&[("candidates", Is::Of(&CANDIDATE_O
 static CANDIDATE: Table = Table::new(&[
     ("content", Is::Of(&CONTENT)),
     ("finishReason", Is::Skip),
-    ("safetyRatings", Is::Skip),
     ("logprobsResult", Is::Tokens),
     ("groundingMetadata", Is::Of(&GROUNDING)),
 ]);
@@ -104,4 +98,4 @@ static GROUNDING: Table = Table::new(&[("searchEntryPoint", Is::Of(&ENTRY_POINT)
 
 static ENTRY_POINT: Table = Table::new(&[("sdkBlob", Is::Skip)]);
 
-static FEEDBACK: Table = Table::new(&[("blockReason", Is::Skip), ("safetyRatings", Is::Skip)]);
+static FEEDBACK: Table = Table::new(&[("blockReason", Is::Skip)]);

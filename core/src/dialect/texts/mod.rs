@@ -4,6 +4,8 @@
 //! stays. The tables are `openai.rs`, `anthropic.rs` and `gemini.rs`; a field that no table has is text.
 
 mod anthropic;
+mod closing;
+mod events;
 mod gemini;
 mod openai;
 mod system;
@@ -21,6 +23,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::ClientDialect;
 use crate::failure::Failure;
+pub(crate) use closing::Closing;
+pub(crate) use events::{Repeats, Shell, StreamEvent};
 pub use system::add_system;
 use tables::{Is, Origin, Table};
 use tape::{Kind, Node, Tape};
@@ -94,22 +98,23 @@ pub fn walk(
     let tape = Tape::read(body).map_err(super::malformed)?;
     let table = Table::of(dialect, side);
     let source = if side == Side::Request { Source::Other } else { Source::Assistant };
-    walk_tape(&tape, table, source, visit)
+    walk_tape(&tape, table, source, Vec::new(), visit)
 }
 
 /// Reads every text of the JSON body of a call whose dialect nobody reads: all of it but the model's name.
 pub fn walk_passing(body: &[u8], visit: &mut Visit<'_>) -> Result<Option<Vec<u8>>, Failure> {
     let tape = Tape::read(body).map_err(super::malformed)?;
-    walk_tape(&tape, &tables::PASSING, Source::Other, visit)
+    walk_tape(&tape, &tables::PASSING, Source::Other, Vec::new(), visit)
 }
 
 fn walk_tape(
     tape: &Tape<'_>,
     table: &'static Table,
     source: Source,
+    edits: Vec<(Range<usize>, String)>,
     visit: &mut Visit<'_>,
 ) -> Result<Option<Vec<u8>>, Failure> {
-    let mut walk = Walk { tape, edits: Vec::new(), visit };
+    let mut walk = Walk { tape, edits, visit };
     // What each value that is gone into is.
     let mut roles: Vec<(Is, Source)> = Vec::with_capacity(tape.len());
     let mut number = 0;
@@ -129,6 +134,7 @@ fn walk_tape(
         roles.resize(next.max(number + 1), (is, source));
         number = next;
     }
+    walk.edits.sort_by_key(|(span, _)| span.start);
     Ok(tape.edited(walk.edits))
 }
 
@@ -320,6 +326,22 @@ impl Place<'_> {
     /// The same, with items of lists told by the `index` that they say they have, as events do.
     pub(crate) fn key(&self) -> String {
         self.tape.path(self.number, true)
+    }
+
+    /// The object or list that it is in.
+    pub(crate) fn parent(&self) -> Option<usize> {
+        self.tape.node(self.number).map(|node| node.parent)
+    }
+
+    /// The values that it is in, from the root's member down to itself.
+    pub(crate) fn chain(&self) -> Vec<usize> {
+        let mut chain = Vec::new();
+        let mut number = self.number;
+        while let Some(node) = self.tape.node(number).filter(|node| node.parent != number) {
+            chain.insert(0, number);
+            number = node.parent;
+        }
+        chain
     }
 
     /// A text of the object that this one is in.

@@ -3,32 +3,25 @@
 //! Fields from the official SDK (`openai` for Python) and OpenAI's API reference, and those that compatible vendors add to them.
 
 use super::Source;
-use super::tables::{ERROR, Is, Origin, TYPED, Table};
+use super::tables::{ERROR, Is, NAMED, Origin, TYPED, Table};
 
 pub(super) static CHAT: Table = Table::new(&[
     ("messages", Is::Of(&MESSAGE)),
     ("tools", Is::From(Source::ToolDefinition, &TOOL)),
     ("functions", Is::From(Source::ToolDefinition, &FUNCTION)),
-    ("function_call", Is::Skip),
+    ("function_call", Is::Of(&NAMED)),
     ("response_format", Is::Of(&FORMAT)),
-    ("modalities", Is::Skip),
-    ("audio", Is::Skip),
     ("prediction", Is::From(Source::Assistant, &PREDICTION)),
-    ("reasoning_effort", Is::Skip),
-    ("reasoning_format", Is::Skip),
-    ("verbosity", Is::Skip),
 ])
 .base(&COMMON);
 
 /// What requests have in common.
 static COMMON: Table = Table::new(&[
     ("model", Is::Skip),
-    ("tool_choice", Is::Skip),
+    ("tool_choice", Is::Of(&NAMED)),
     ("metadata", Is::Json),
     ("service_tier", Is::Skip),
-    ("prompt_cache_retention", Is::Skip),
     ("encoding_format", Is::Skip),
-    ("stream_options", Is::Skip),
 ]);
 
 static MESSAGE: Table = Table::new(&[
@@ -131,12 +124,7 @@ pub(super) static COMPLETIONS: Table =
     Table::new(&[("prompt", Is::From(Source::User, &PLAIN)), ("suffix", Is::From(Source::User, &PLAIN))])
         .base(&COMMON);
 
-pub(super) static EMBEDDINGS: Table = Table::new(&[
-    ("input", Is::From(Source::User, &PLAIN)),
-    ("input_type", Is::Skip),
-    ("output_dtype", Is::Skip),
-])
-.base(&COMMON);
+pub(super) static EMBEDDINGS: Table = Table::new(&[("input", Is::From(Source::User, &PLAIN))]).base(&COMMON);
 
 /// Texts, or a list of such.
 static PLAIN: Table = Table::new(&[]);
@@ -152,7 +140,6 @@ static ENVELOPE: Table = Table::new(&[
     ("status", Is::Skip),
     ("system_fingerprint", Is::Skip),
     ("service_tier", Is::Skip),
-    ("usage", Is::Skip),
     ("obfuscation", Is::Skip),
     ("error", Is::Of(&ERROR)),
 ]);
@@ -209,23 +196,20 @@ pub(super) static RESPONSE: Table = Table::new(&[
     ("id", Is::Skip),
     ("object", Is::Skip),
     ("status", Is::Skip),
-    ("usage", Is::Skip),
     ("input", Is::From(Source::User, &ITEM)),
     ("output", Is::From(Source::Assistant, &ITEM)),
     ("instructions", Is::From(Source::System, &ITEM)),
     ("tools", Is::From(Source::ToolDefinition, &TOOL)),
     ("text", Is::Of(&FORMAT)),
-    ("reasoning", Is::Skip),
-    ("include", Is::Skip),
     ("previous_response_id", Is::Skip),
-    ("conversation", Is::Skip),
+    ("conversation", Is::Of(&STORED)),
     ("prompt", Is::From(Source::User, &PROMPT)),
-    ("truncation", Is::Skip),
-    ("context_management", Is::Skip),
-    ("incomplete_details", Is::Skip),
     ("error", Is::Of(&ERROR)),
 ])
 .base(&COMMON);
+
+/// What lies at the vendor, by its id.
+static STORED: Table = Table::new(&[("id", Is::Skip)]).rest(Is::Skip);
 
 static PROMPT: Table =
     Table::new(&[("id", Is::Skip), ("version", Is::Skip), ("variables", Is::Of(&VARIABLES))]);
@@ -296,6 +280,5 @@ pub(super) static RESPONSE_EVENT: Table = Table::new(&[
     ("b64_json", Is::Skip),
     ("logprobs", Is::Tokens),
     ("obfuscation", Is::Skip),
-    ("usage", Is::Skip),
     ("error", Is::Of(&ERROR)),
 ]);

@@ -124,6 +124,18 @@ impl Table {
 /// A field whose object has nothing to skip but its type.
 pub(super) static TYPED: Table = Table::new(&[("type", Is::Skip)]);
 
+/// Which tool is to be called: a word, or a name with its kind.
+pub(super) static NAMED: Table = Table::new(&[
+    ("type", Is::Skip),
+    ("name", Is::Skip),
+    ("mode", Is::Skip),
+    ("server_label", Is::Skip),
+    ("function", Is::Of(&NAMED)),
+    ("custom", Is::Of(&NAMED)),
+    ("allowed_tools", Is::Of(&NAMED)),
+    ("tools", Is::Of(&NAMED)),
+]);
+
 /// An error, in any dialect.
 pub(super) static ERROR: Table = Table::new(&[("type", Is::Skip), ("code", Is::Skip), ("status", Is::Skip)]);
 
@@ -136,7 +148,6 @@ pub(super) static PASSING: Table = Table::new(&[
     ("file_id", Is::File),
     ("id", Is::Skip),
     ("logprobs", Is::Tokens),
-    ("usage", Is::Skip),
     ("error", Is::Of(&ERROR)),
 ]);
 
@@ -155,8 +166,6 @@ static RANKING: Table = Table::new(&[
     ("id", Is::Skip),
     ("model", Is::Skip),
     ("object", Is::Skip),
-    ("meta", Is::Skip),
-    ("usage", Is::Skip),
     ("results", Is::Of(&RANKED)),
     ("error", Is::Of(&ERROR)),
 ]);

@@ -31,7 +31,7 @@ const CASES: &[Case] = &[
             "functions":[{"name":"h","description":"?"}],"tool_choice":{"type":"function","function":{"name":"f"}},
             "response_format":{"type":"json_schema","json_schema":{"name":"n","description":"?","schema":{"title":"?","const":"?"}}},
             "prediction":{"type":"content","content":[{"type":"text","text":"?"}]},"web_search_options":{"user_location":{"approximate":{"city":"?"}}}}"#,
-        skipped: "model service_tier reasoning_effort messages[0].role messages[1].role messages[1].content[0].type messages[2].role \
+        skipped: "model service_tier messages[0].role messages[1].role messages[1].content[0].type messages[2].role \
             messages[2].content[0].type messages[2].content[0].cache_control.type messages[2].content[1].type \
             messages[2].content[1].image_url.detail messages[2].content[2].type messages[2].content[3].type \
             messages[2].content[3].input_audio.format messages[2].content[4].type messages[2].content[5].type messages[2].content[6].type messages[2].content[7].type \
@@ -55,7 +55,7 @@ const CASES: &[Case] = &[
               {"type":"computer_call_output","call_id":"c","output":{"type":"computer_screenshot","image_url":"data:image/png;base64,AAAA"}},
               {"type":"web_search_call","id":"ws","status":"completed","action":{"type":"search","query":"?"}},{"type":"image_generation_call","id":"ig","result":"AAAA","status":"completed"}],
             "tools":[{"type":"function","name":"f","description":"?","parameters":{"description":"?"}},{"type":"mcp","server_label":"l","server_url":"?","authorization":"a","server_description":"?","headers":{"x":"?"}},{"type":"custom","name":"g","format":{"type":"grammar","syntax":"regex","definition":"?"}},{"type":"file_search","vector_store_ids":["vs_1"]}]}"#,
-        skipped: "model previous_response_id conversation include[0] prompt.id prompt.version prompt.variables.b.type reasoning.effort text.format.type text.format.name text.verbosity input[1].role \
+        skipped: "model previous_response_id conversation prompt.id prompt.version prompt.variables.b.type text.format.type text.format.name text.verbosity input[1].role \
             input[2].type input[2].role input[2].content[0].type input[2].content[1].type input[2].content[1].detail input[2].content[2].type input[2].content[3].type input[2].content[4].type \
             input[3].type input[3].id input[3].summary[0].type input[3].content[0].type input[3].encrypted_content input[4].type input[4].id input[4].call_id input[4].name input[4].status \
             input[5].type input[5].call_id input[6].type input[6].call_id input[6].output[0].type input[7].type input[7].call_id input[7].name input[8].type input[8].id input[8].role input[8].status \
@@ -75,7 +75,7 @@ const CASES: &[Case] = &[
                 {"type":"tool_use","id":"t1","name":"f","input":{"a":["?",{"b":"?"}]}},{"type":"server_tool_use","id":"s1","name":"web_search","input":{"query":"?"}},{"type":"web_search_tool_result","tool_use_id":"s1","content":[{"type":"web_search_result","url":"?","title":"?","encrypted_content":"e","page_age":"?"}]}]}],
             "tools":[{"name":"f","description":"?","input_schema":{"type":"object","properties":{"a":{"description":"?","enum":["?"]}}},"input_examples":[{"a":"?"}]},{"type":"web_search_20250305","name":"web_search","allowed_domains":["?"]}],
             "tool_choice":{"type":"tool","name":"f"},"mcp_servers":[{"type":"url","name":"n","url":"?","authorization_token":"a"}],"output_config":{"effort":"low","format":{"type":"json_schema","schema":{"description":"?"}}},"other":"?"}"#,
-        skipped: "model system[0].type system[0].cache_control.type thinking.type messages[0].role messages[1].role messages[1].content[0].type messages[1].content[1].type messages[1].content[1].source.type messages[1].content[1].source.media_type \
+        skipped: "model system[0].type system[0].cache_control.type messages[0].role messages[1].role messages[1].content[0].type messages[1].content[1].type messages[1].content[1].source.type messages[1].content[1].source.media_type \
             messages[1].content[2].type messages[1].content[2].source.type messages[1].content[3].type messages[1].content[3].source.type messages[1].content[3].source.media_type messages[1].content[4].type messages[1].content[4].source.type messages[1].content[4].source.media_type \
             messages[1].content[5].type messages[1].content[5].source.type messages[1].content[5].source.media_type messages[1].content[6].type messages[1].content[6].source.type messages[1].content[6].source.content[0].type messages[1].content[7].type messages[1].content[7].source.type \
             messages[1].content[8].type messages[1].content[8].content[0].type messages[1].content[9].type messages[1].content[9].tool_use_id messages[1].content[9].content[0].type messages[1].content[10].type messages[1].content[10].tool_use_id messages[1].content[11].type \
@@ -94,7 +94,7 @@ const CASES: &[Case] = &[
             "generationConfig":{"stopSequences":["?"],"responseMimeType":"application/json","responseSchema":{"description":"?"}},"safetySettings":[{"category":"c","threshold":"t"}],"x":"?"}"#,
         skipped: "contents[0].role contents[0].parts[1].inlineData.mimeType contents[0].parts[2].inline_data.mime_type contents[0].parts[3].fileData.mimeType contents[1].role contents[1].parts[0].thoughtSignature contents[1].parts[1].functionCall.id contents[1].parts[1].functionCall.name \
             contents[1].parts[2].executableCode.language contents[1].parts[3].codeExecutionResult.outcome contents[2].role contents[2].parts[0].functionResponse.id contents[2].parts[0].functionResponse.name contents[2].parts[0].functionResponse.parts[0].inlineData.mimeType \
-            tools[0].functionDeclarations[0].name toolConfig.functionCallingConfig.mode cachedContent generationConfig.responseMimeType safetySettings[0].category safetySettings[0].threshold",
+            tools[0].functionDeclarations[0].name toolConfig.functionCallingConfig.mode cachedContent generationConfig.responseMimeType ",
         unreadable: "contents[0].parts[1].inlineData.data contents[0].parts[3].fileData.fileUri",
     },
     Case {
@@ -124,7 +124,7 @@ const CASES: &[Case] = &[
         body: r#"{"id":"i","object":"o","model":"m","system_fingerprint":"f","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"?","refusal":"?","reasoning_content":"?","annotations":[{"type":"url_citation","url_citation":{"url":"?","title":"?"}}],
             "tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"?"}}],"audio":{"id":"a","data":"AAAA","transcript":"?"}}}],"usage":{"x":"y"},"citations":["?"],"error":{"message":"?","type":"t","code":"c","param":"?"}}"#,
         skipped: "id object model system_fingerprint choices[0].finish_reason choices[0].message.role choices[0].message.annotations[0].type choices[0].message.tool_calls[0].id choices[0].message.tool_calls[0].type choices[0].message.tool_calls[0].function.name \
-            choices[0].message.audio.id usage.x error.type error.code",
+            choices[0].message.audio.id error.type error.code",
         unreadable: "choices[0].message.audio.data",
     },
     Case {

@@ -88,7 +88,7 @@ impl Words {
                 letters.reverse();
                 self.spaced.append(&mut letters);
             }
-            SPACED.. => self.spaced.extend_from_slice(word),
+            _ if alone > SPACED => self.spaced.extend_from_slice(word),
             _ => {}
         }
     }

@@ -144,6 +144,14 @@ fn read_guard(
     {
         faults.add(path, "this kind of guard looks at no single texts");
     }
+    if let (true, Some(GuardKind::Topics { at_least: 2.., .. })) = (response, &kind)
+        && action.as_ref().is_none_or(|(action, _)| matches!(action, Some(Action::Refuse)))
+    {
+        faults.add(
+            &field.path,
+            "in an answer a topic is refused by its first word; leave out `at_least`, or `response`",
+        );
+    }
     let adds = matches!(kind, Some(GuardKind::SystemPrompt { place: Place::Prepend | Place::Append, .. }));
     match &action {
         Some((_, path)) if adds => {

@@ -10,6 +10,7 @@ mod listen;
 mod models;
 mod prices;
 mod providers;
+mod redaction;
 mod source;
 
 use std::collections::HashSet;
@@ -26,6 +27,7 @@ pub use models::{ModelEntry, OutOfRange, TargetEntry, Unsupported};
 pub use prices::{PriceEntry, UnknownPrice};
 pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
 pub use providers::{Credential, ProviderEntry};
+pub use redaction::{ExceptionEntry, RedactionEntry, RuleChoice, RuleUse};
 pub use source::{SourceEntry, SourcePlace};
 
 pub(crate) use callers::{is_reserved_id, parse_digest};
@@ -55,10 +57,12 @@ pub struct Document {
     pub pass_through: Option<String>,
     /// In the order in which they are asked.
     pub guards: Vec<GuardEntry>,
+    /// What is looked for in texts, and what is done with it.
+    pub redaction: Option<RedactionEntry>,
 }
 
 /// Sections that are part of the language and not yet acted on.
-const LATER: [&str; 2] = ["redaction", "audit"];
+const LATER: [&str; 1] = ["audit"];
 
 impl Document {
     /// Reads as much as can be read, and notes every fault on the way.
@@ -120,6 +124,8 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         fields.optional("limits_sync").and_then(|field| limits_sync::read_limits_sync(&field, faults));
     let pass_through =
         fields.optional("pass_through").and_then(|field| read_pass_through(&field, &providers, faults));
+    let redaction =
+        fields.optional("redaction").and_then(|field| redaction::read_redaction(&field, &named, faults));
     for name in LATER {
         if let Some(field) = fields.optional(name) {
             field.not_yet_supported(faults);
@@ -139,6 +145,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         unknown_price,
         pass_through,
         guards,
+        redaction,
     };
     crate::price::check_like(&document, faults);
     Some(document)

@@ -207,7 +207,7 @@ fn read_credential(
     name.map(Credential::Environment)
 }
 
-fn read_variable(field: &Field<'_>, faults: &mut Faults) -> Option<String> {
+pub(super) fn read_variable(field: &Field<'_>, faults: &mut Faults) -> Option<String> {
     let name = field.text(faults)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.is_empty() || !name.chars().all(plain) {
