@@ -107,6 +107,7 @@ bench-core: rust ## what single steps cost in the core, natively
 guard-quality: rust $(TOOLS)/guards.done ## how well prompt injections are found, into docs/guards-quality.md
 	@$(CARGO) build --quiet --release -p sluice-core --example guard_lines
 	@$(TOOLS)/guards/bin/python bench/guards/quality.py --output docs/guards-quality.md
+
 limits-cost: build envoy $(TOOLS)/bench/python.done ## what 1 to 1,000 limits cost a request, natively and in Envoy (docs/limits.md)
 	@$(CARGO) run --quiet --release -p sluice-core --example limits
 	@$(BENCH) --contenders sluice-empty --workloads limits --results target/limits-cost.json --page /dev/stdout

@@ -93,11 +93,15 @@ class Run:
                     self.measure(name, workload, number)
 
     def warm_up(self) -> None:
-        """Code is compiled, and compiled better, as it runs."""
+        """Code is compiled, and compiled better, as it runs: until a few thousand requests are answered, or for six seconds."""
         tell("warming up")
         for name in self.session.running:
+            answered, rounds = 0, 0
             with self.session.only(name) as running:
-                self.session.load.run(running, "closed", load.chat(1024), connections=16, seconds=min(1.5, self.options.seconds), warmup=0)
+                while answered < 5000 and rounds < 4:
+                    result = self.session.load.run(running, "closed", load.chat(1024), connections=16, seconds=min(1.5, self.options.seconds), warmup=0)
+                    answered, rounds = answered + result["all"], rounds + 1
+                self.session.load.run(running, "stream", load.chat(1024, stream=True), connections=4, seconds=min(0.5, self.options.seconds), warmup=0, events=workloads.EVENTS)
 
     def half_load(self) -> None:
         """Latency in an open loop. Sluice in all its forms has one rate; each other its own; bare Envoy has each of these rates too."""
@@ -120,7 +124,7 @@ class Run:
         tell(f"a vendor that takes {workloads.MARKET_DELAY_MS} ms")
         self.session.vendor.behave(delay_us=workloads.MARKET_DELAY_MS * 1000)
         for name in self.session.running:
-            if name.startswith("sluice-") or name == "envoy-lua":
+            if name.startswith("sluice-") or name.startswith("envoy-"):
                 continue
             for rate in workloads.MARKET_RATES:
                 if self.late("market"):

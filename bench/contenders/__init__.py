@@ -1,7 +1,7 @@
 """The contenders, one file each; the order is that of the tables."""
 
 from .base import Contender, Unavailable
-from .envoy import Bare, Lua
+from .envoy import Bare, ExtProc, Lua
 from .litellm import LiteLlm
 from .mlflow import MlFlow
 from .not_had import NOT_HAD
@@ -15,6 +15,7 @@ ALL: list[Contender] = [
     Everything(),
     *translations(),
     Lua(),
+    ExtProc(),
     TensorZero(),
     Portkey(),
     LiteLlm(),

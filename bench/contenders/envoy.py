@@ -1,11 +1,13 @@
-"""Envoy without the module: the floor, and a filter in Lua that adds a header each way."""
+"""Envoy without the module: the floor, and the least that a filter in Lua and one beside Envoy (ext_proc) cost."""
 
 import os
 import pathlib
+import shlex
+import shutil
 
 import yaml
 
-from .base import Contender, Start, Unavailable, run
+from .base import ROOT, TOOLS, Contender, Start, Unavailable, run
 from .sluice import ENVIRONMENT, SLUICE, Empty, envoy, rendered
 
 
@@ -64,6 +66,47 @@ function envoy_on_response(handle) handle:headers():add("x-hello", "response") e
         lua = {"@type": kind, "default_source_code": {"inline_string": self.SCRIPT}}
         manager["http_filters"].insert(0, {"name": "lua", "typed_config": lua})
         return start(folder, document, port)
+
+
+class ExtProc(Bare):
+    name = "envoy-ext-proc"
+    title = "Envoy, hello by ext_proc"
+    settings = "the same with `envoy.filters.http.ext_proc` and a processor in Go on a Unix socket and the same processor core, which gets headers and the whole request and adds a header each way"
+    source = "Envoy's ext_proc filter; bench/ext_proc"
+    core = False
+
+    def install(self) -> None:
+        super().install()
+        if not shutil.which("go"):
+            raise Unavailable("its processor needs Go to be built, which isn't there")
+        run("go", "-C", ROOT / "bench/ext_proc", "build", "-o", TOOLS / "ext_proc/ext_proc", ".")
+
+    def prepare(self, folder: pathlib.Path, vendor: str, port: int) -> Start:
+        document = without_module(rendered(folder, Empty().policy(vendor, port)))
+        manager = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+        processing = {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
+            "grpc_service": {"envoy_grpc": {"cluster_name": "processor"}, "timeout": "5s"},
+            "processing_mode": {"request_header_mode": "SEND", "request_body_mode": "BUFFERED", "response_header_mode": "SEND"},
+        }
+        manager["http_filters"].insert(0, {"name": "ext_proc", "typed_config": processing})
+        socket = folder / "processor.sock"
+        endpoint = {"endpoint": {"address": {"pipe": {"path": str(socket)}}}}
+        kind = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+        options = {"@type": kind, "explicit_http_config": {"http2_protocol_options": {}}}
+        cluster = {
+            "name": "processor",
+            "type": "STATIC",
+            "load_assignment": {"cluster_name": "processor", "endpoints": [{"lb_endpoints": [endpoint]}]},
+            "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options},
+        }
+        document["static_resources"]["clusters"].append(cluster)
+        begun = start(folder, document, port)
+        envoy_command = shlex.join(str(part) for part in begun.command)
+        processor = shlex.join([str(TOOLS / "ext_proc/ext_proc"), str(socket)])
+        begun.command = ["/bin/sh", "-c", f"{processor} & exec {envoy_command}"]
+        begun.environment |= {"GOMAXPROCS": "1"}
+        return begun
 
 
 def start(folder: pathlib.Path, document: dict, port: int) -> Start:

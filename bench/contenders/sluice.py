@@ -102,12 +102,13 @@ class Everything(Sluice):
 
     @property
     def settings(self) -> str:
-        optional = ", ".join(name for name in OPTIONAL if name in accepted())
-        return (
-            "a hundred keys, ten access rules, ten limits that all hold (requests, tokens, money, calls at a time), prices and cost, metrics, access log"
-            + (f"; {optional}" if optional else "")
-            + "; `--concurrency 1`"
-        )
+        parts = [
+            "a hundred keys, ten access rules, ten limits that all hold (requests, tokens, money, calls at a time), prices and cost, metrics, access log",
+            *(OPTIONAL_WORDS[name] for name in accepted()),
+            *(f"without {name}, which this version doesn't have" for name in OPTIONAL if name not in accepted()),
+            "`--concurrency 1`",
+        ]
+        return "; ".join(parts)
 
     def policy(self, vendor: str, port: int) -> dict:
         return everything(vendor, port) | {name: OPTIONAL[name] for name in accepted()}
@@ -171,7 +172,11 @@ OPTIONAL = {
         {"name": "injection", "kind": "prompt_injection", "threshold": 0.5},
         {"name": "size", "kind": "prompt_size", "max_tokens": 1_000_000},
     ],
-    "redaction": {"request": "mask", "response": "mask"},
+    "redaction": {"rules": ["pii", "secrets", "gdpr", "hipaa", "pci"], "request": "mask", "response": "mask"},
+}
+OPTIONAL_WORDS = {
+    "guards": "guards (words, pattern, prompt injection, size)",
+    "redaction": "all packs of redaction, masked in both directions",
 }
 
 
