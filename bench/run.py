@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from contenders import ALL as CONTENDERS  # noqa: E402
 from contenders.base import ROOT  # noqa: E402
 from contenders.sluice import MODULE  # noqa: E402
-from measure import growth, load, machine, report, workloads  # noqa: E402
+from measure import growth, load, machine, profile, report, workloads  # noqa: E402
 from measure.session import Session, tell  # noqa: E402
 
 RESULTS = ROOT / "bench/results/latest.json"
@@ -33,9 +33,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--contenders", default="", help=f"some of: {' '.join(names)}")
     known = [each.name for each in workloads.ALL] + list(workloads.MORE)
     parser.add_argument("--workloads", default="", help=f"some of: {' '.join(known)}")
-    parser.add_argument("--seconds", type=float, default=1.5, help="how long each run is measured")
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long each run is measured")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of every workload; by default 3 or 2")
-    parser.add_argument("--minutes", type=float, default=17, help="after how many nothing new is begun; what is left out is listed")
+    parser.add_argument("--minutes", type=float, default=15, help="after how many nothing new is begun; what is left out is listed")
     parser.add_argument("--results", type=pathlib.Path, default=RESULTS)
     parser.add_argument("--page", type=pathlib.Path, default=PAGE)
     parser.add_argument("--only-page", action="store_true", help="writes the page again from the results")
@@ -195,13 +195,14 @@ def main() -> None:
             if run.asked(workload.name):
                 run.rounds(workload)
         memory = run.memory() if run.asked("memory") else {}
-        reload = growth.reload(session, 3) if run.asked("reload") and "sluice" in session.running else None
+        reload = growth.reload(session, 3) if run.asked("reload") else None
+        profiles = profile.measure(session, options.seconds) if run.asked("profile") else {}
+        if run.asked("market"):
+            run.market()
         growths = growth.measure(session, min(options.seconds, 1.5)) if run.asked("growth") else []
         if run.asked("limits"):
             growths += growth.variants(session, options.seconds, growth.LIMITS)
-        if run.asked("market"):
-            run.market()
-        results |= {"contenders": session.about, "memory": memory, "reload": reload, "growth": growths, "runs": run.runs}
+        results |= {"contenders": session.about, "memory": memory, "reload": reload, "profile": profiles, "growth": growths, "runs": run.runs}
         results["left_out"] = run.left_out
     if MODULE.exists():
         module = MODULE.read_bytes()

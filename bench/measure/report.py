@@ -91,6 +91,7 @@ def write(document: dict, path: pathlib.Path) -> None:
         market(results),
         memory(results),
         growth(results),
+        profile(results),
         NOTES.read_text() if NOTES.exists() else "",
         contenders(results),
         method(document),
@@ -324,6 +325,29 @@ def growth(results: Results) -> str:
         "## How it grows\n\nChats of 1 KB where nothing else is said, 16 connections; an empty policy, but for what the row says.\n\n"
         + table(["what", "how many", "processor, µs a request", "requests/s", "start, s", "memory, MiB", "errors"], rows)
     )
+
+
+def profile(results: Results) -> str:
+    figures = results.all.get("profile") or {}
+    counted, samples = figures.get("calls") or {}, figures.get("samples") or {}
+    if not counted and not samples:
+        return ""
+    text = "## Where the time goes\n\n"
+    if samples:
+        kinds = ["the kernel", "Envoy with V8, and libraries", "the module's own code"]
+        rows = []
+        for name, shares in samples.items():
+            cost = results.median(name, "chat-1k-c16", "cpu_us")
+            cells = [f"{shares.get(kind, 0):.0f} %" + (f", {cost * shares.get(kind, 0) / 100:.0f} µs" if cost else "") for kind in kinds]
+            rows.append([results.title(name), *cells])
+        text += "The processor's samples under load (`perf`), and what they are of a request's time:\n\n" + table(["", *kinds], rows) + "\n"
+    if counted:
+        names = list(counted)
+        functions = sorted({function for calls in counted.values() for function in calls}, key=lambda function: (function.startswith("host"), -max(calls.get(function, 0) for calls in counted.values())))
+        rows = [[f"`{function}`", *[number(counted[name].get(function), 0 if counted[name].get(function, 0) % 1 == 0 else 1) for name in names]] for function in functions]
+        rows.append(["all", *[number(sum(counted[name].values())) for name in names]])
+        text += "Calls between Envoy and the module for one chat of 1 KB, as Envoy traces them (`vm->host` are the module's, `host->vm` Envoy's):\n\n" + table(["", *[results.title(name) for name in names]], rows)
+    return text
 
 
 def contenders(results: Results) -> str:

@@ -7,7 +7,7 @@ from . import load
 EVENTS = 200
 # What the market quotes: a vendor that takes 73 ms, and rates that rise until it breaks.
 MARKET_DELAY_MS = 73
-MARKET_RATES = [10, 50, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 10_000, 12_000, 15_000, 20_000]
+MARKET_RATES = [10, 50, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10_000, 12_000, 15_000, 20_000]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,23 +32,23 @@ def closed(size: int, connections: int, **fields: object) -> Workload:
     )
 
 
-def streams(name: str, title: str, gap_us: int, **options: object) -> Workload:
+def streams(name: str, title: str, gap_us: int, rounds: int, **options: object) -> Workload:
     return Workload(
         name, title, "stream", load.chat(1024, stream=True), {"events": EVENTS, "gap_us": gap_us},
-        {"events": EVENTS} | options, rounds=2,
+        {"events": EVENTS} | options, rounds=rounds,
     )  # fmt: skip
 
 
 ALL = [
     closed(1, 16),
-    closed(1, 1, core_only=True),
-    closed(1, 64, core_only=True),
-    closed(1, 256, core_only=True),
+    closed(1, 1, core_only=True, rounds=2),
+    closed(1, 64, core_only=True, rounds=2),
+    closed(1, 256, core_only=True, rounds=2),
     closed(16, 16, rounds=2),
-    closed(256, 16, rounds=2),
-    streams("stream-fast", f"streams of {EVENTS} events at full speed, 4 connections", 0, connections=4),
+    closed(256, 16, rounds=1),
+    streams("stream-fast", f"streams of {EVENTS} events at full speed, 4 connections", 0, 2, connections=4),
     # They begin evenly spread, and out of step with each other's events. The rest is a second's, but for that.
-    streams("stream-paced", f"streams of {EVENTS} events, 50 a second, 50 streams at a time", 20_000, connections=50, rest=0.97, seconds=1, warmup=0),
+    streams("stream-paced", f"streams of {EVENTS} events, 50 a second, 50 streams at a time", 20_000, 1, connections=50, rest=0.97, seconds=1, warmup=0),
     Workload(
         "embeddings-1m", "embeddings, answers of 1 MB, 4 connections", "closed", load.embeddings(32),
         {"vectors": 32, "dimensions": 1536}, {"connections": 4}, rounds=2,
@@ -62,5 +62,6 @@ MORE = {
     "memory": "memory at rest, under load and with 1,000 open streams",
     "reload": "a changed policy, under load",
     "limits": "cost against limits alone, in more steps; only where it is named",
+    "profile": "calls between Envoy and the module for a request, and where the processor's time goes",
     "growth": "cost against body size, rules, keys, limits and models",
 }
