@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from contenders import Unavailable
-from contenders.sluice import KEY, Sluice, document, everything
+from contenders.sluice import KEY, OPTIONAL, Sluice, accepted, document, everything
 
 from . import load
 from .processes import Running
@@ -89,9 +89,26 @@ VARIANTS = [
 SIZES = [1, 4, 16, 64, 256]
 
 
+def parts() -> list[Variant]:
+    """Each part of *everything on* by itself, beside one key."""
+    whole = everything("127.0.0.1:1", 0)
+
+    def only(*sections: str):
+        return lambda policy: with_keys(1)(policy) | {name: (whole | OPTIONAL)[name] for name in sections}
+
+    kept = [("one key", ()), ("ten limits and prices", ("limits", "prices")), *((name, (name,)) for name in accepted())]
+    return [Variant(f"KB of request, {title}", 0, only(*sections)) for title, sections in kept]
+
+
 def measure(session: Session, seconds: float) -> list[dict]:
     """The size of requests, and every kind of growth."""
-    return sizes(session, seconds) + variants(session, seconds, VARIANTS)
+    rows = sizes(session, seconds)
+    for variant in parts():
+        try:
+            rows += one(session, variant, seconds, [1, 16])
+        except Unavailable as reason:
+            rows.append({"kind": variant.kind, "count": 1, "unavailable": str(reason)[:400]})
+    return rows + variants(session, seconds, VARIANTS)
 
 
 def sizes(session: Session, seconds: float) -> list[dict]:
@@ -112,21 +129,25 @@ def variants(session: Session, seconds: float, wanted: list[Variant]) -> list[di
     session.vendor.behave()
     for variant in wanted:
         try:
-            rows.append(one(session, variant, seconds))
+            rows += one(session, variant, seconds)
         except Unavailable as reason:
             rows.append({"kind": variant.kind, "count": variant.count, "unavailable": str(reason)[:400]})
             tell(f"{variant.name}: {reason}")
     return rows
 
 
-def one(session: Session, variant: Variant, seconds: float) -> dict:
+def one(session: Session, variant: Variant, seconds: float, sizes_of_requests: list[int] | None = None) -> list[dict]:
+    """A row for the variant, or one for each of these sizes."""
     tell(f"growth: {variant.name}")
     with Running(variant, session.vendor.address, session.cores.contender) as running:
         first_answer(running)
-        started = time.monotonic() - running.begun
+        started = {"start_seconds": round(time.monotonic() - running.begun, 2)}
         session.load.run(running, "closed", load.chat(1024), connections=16, seconds=0.7, warmup=0.1)
-        result = session.load.run(running, "closed", load.chat(1024), connections=16, seconds=seconds, warmup=0.3)
-        return row(variant.kind, variant.count, result) | {"start_seconds": round(started, 2)}
+        rows = []
+        for size in sizes_of_requests or [1]:
+            result = session.load.run(running, "closed", load.chat(size * 1024), connections=16, seconds=seconds, warmup=0.3)
+            rows.append(row(variant.kind, size if sizes_of_requests else variant.count, result) | started)
+        return rows
 
 
 def row(kind: str, count: int, result: dict) -> dict:
