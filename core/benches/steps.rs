@@ -15,6 +15,9 @@ use sluice_core::redact::{Action, Keys, Masker, Redactor, Selection, Session, ru
 use sluice_core::shared::LocalMemory;
 
 const DIALECTS: [&str; 4] = ["openai", "anthropic", "gemini", "bedrock"];
+/// One that each of them serves with a temperature.
+const MODELS: [&str; 4] =
+    ["gpt-4o", "claude-sonnet-4-5", "gemini-2.5-flash", "anthropic.claude-3-5-sonnet-20241022-v2:0"];
 const KILOBYTES: [usize; 3] = [1, 16, 256];
 const EVENTS: usize = 200;
 const NOW: Duration = Duration::from_secs(1_806_500_000);
@@ -157,10 +160,11 @@ fn document(dialect: &str, limits: &[Value], callers: Value) -> Value {
     if dialect == "bedrock" {
         provider["region"] = json!("eu-central-1");
     }
+    let model = DIALECTS.iter().zip(MODELS).find(|(known, _)| **known == dialect).map(|(_, model)| model);
     json!({
         "version": 1,
         "providers": {"p": provider},
-        "models": {"m": {"targets": [{"provider": "p", "model": "a-model"}]}},
+        "models": {"m": {"targets": [{"provider": "p", "model": model}]}},
         "callers": callers,
         "limits": limits,
     })
