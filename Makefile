@@ -98,7 +98,8 @@ redaction-speed: rust ## how fast texts are masked, natively
 bench: build envoy $(TOOLS)/bench/python.done ## measure beside others, into docs/benchmarks.md; CONTENDERS= WORKLOADS= SECONDS= ROUNDS= MINUTES=
 	@$(BENCH)
 
-bench-smoke: build envoy $(TOOLS)/bench/python.done ## a moment of `make bench` with bare Envoy and Sluice, and a look at its figures
+bench-smoke: build envoy $(TOOLS)/bench/python.done ## the load generator's tests, and a moment of `make bench` with a look at its figures
+	@$(CARGO) test --quiet --release --locked --manifest-path bench/load/Cargo.toml --target-dir $(TOOLS)/bench/load
 	@ENVOY="$$($(SLUICE) envoy)" $(TOOLS)/bench/python/bin/python bench/smoke.py
 
 bench-core: rust ## what single steps cost in the core, natively

@@ -69,7 +69,9 @@ class Run:
         return name in self.options.workloads and not self.late(name)
 
     def record(self, contender: str, workload: str, number: int, result: dict, **more: object) -> None:
-        self.runs.append({"contender": contender, "workload": workload, "round": number, "load_average": machine.load_average()} | more | result)
+        self.runs.append(
+            {"contender": contender, "workload": workload, "round": number, "load_average": machine.load_average()} | more | result
+        )
 
     def measure(self, name: str, workload: workloads.Workload, number: int, **more: object) -> dict:
         options = {"seconds": self.options.seconds, "warmup": 0.4} | workload.options
@@ -99,15 +101,28 @@ class Run:
             answered, rounds = 0, 0
             with self.session.only(name) as running:
                 while answered < 5000 and rounds < 4:
-                    result = self.session.load.run(running, "closed", load.chat(1024), connections=16, seconds=min(1.5, self.options.seconds), warmup=0)
+                    result = self.session.load.run(
+                        running, "closed", load.chat(1024), connections=16, seconds=min(1.5, self.options.seconds), warmup=0
+                    )
                     answered, rounds = answered + result["all"], rounds + 1
-                self.session.load.run(running, "stream", load.chat(1024, stream=True), connections=4, seconds=min(0.5, self.options.seconds), warmup=0, events=workloads.EVENTS)
+                self.session.load.run(
+                    running,
+                    "stream",
+                    load.chat(1024, stream=True),
+                    connections=4,
+                    seconds=min(0.5, self.options.seconds),
+                    warmup=0,
+                    events=workloads.EVENTS,
+                )
 
     def half_load(self) -> None:
         """Latency in an open loop. Sluice in all its forms has one rate; each other its own; bare Envoy has each of these rates too."""
         tell("half load")
         self.session.vendor.behave()
-        carried = {name: report.median([run["rate"] for run in self.runs if run["contender"] == name and run["workload"] == "chat-1k-c16"]) for name in self.session.running}
+        carried = {
+            name: report.median([run["rate"] for run in self.runs if run["contender"] == name and run["workload"] == "chat-1k-c16"])
+            for name in self.session.running
+        }
         everything = carried.get("sluice") or carried.get("sluice-empty") or max(filter(None, carried.values()), default=0)
         for number in range(self.options.rounds or 3):
             for name in self.session.running:
@@ -117,7 +132,9 @@ class Run:
                     continue
                 pair = [name] if envoys or "envoy" not in self.session.running else ["envoy", name]
                 for one in pair:
-                    workload = workloads.Workload("half-load", "", "open", load.chat(1024), options={"rate": round(rate), "connections": 64})
+                    workload = workloads.Workload(
+                        "half-load", "", "open", load.chat(1024), options={"rate": round(rate), "connections": 64}
+                    )
                     self.measure(one, workload, number, at=round(rate), beside=name)
 
     def market(self) -> None:
@@ -129,7 +146,9 @@ class Run:
             for rate in workloads.MARKET_RATES:
                 if self.late("market"):
                     break
-                workload = workloads.Workload("market", "", "open", load.chat(1024), options={"rate": rate, "connections": max(64, rate // 5)})
+                workload = workloads.Workload(
+                    "market", "", "open", load.chat(1024), options={"rate": rate, "connections": max(64, rate // 5)}
+                )
                 # Once is no proof: something else may have had the machine.
                 if not any(report.holds(self.measure(name, workload, number, at=rate) | {"at": rate}) for number in range(2)):
                     break
@@ -202,7 +221,14 @@ def main() -> None:
         growths = growth.measure(session, min(options.seconds, 1.5)) if run.asked("growth") else []
         if run.asked("limits"):
             growths += growth.variants(session, options.seconds, growth.LIMITS)
-        results |= {"contenders": session.about, "memory": memory, "reload": reload, "profile": profiles, "growth": growths, "runs": run.runs}
+        results |= {
+            "contenders": session.about,
+            "memory": memory,
+            "reload": reload,
+            "profile": profiles,
+            "growth": growths,
+            "runs": run.runs,
+        }
         results["left_out"] = run.left_out
     if MODULE.exists():
         module = MODULE.read_bytes()

@@ -14,7 +14,18 @@ WORKLOADS = ["chat-1k-c16", "half-load", "stream-fast"]
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sluice-smoke-") as name:
         results, page = pathlib.Path(name) / "results.json", pathlib.Path(name) / "page.md"
-        command = [sys.executable, RUN, "--contenders", "envoy sluice", "--workloads", " ".join(WORKLOADS), "--seconds", "0.5", "--rounds", "1"]
+        command = [
+            sys.executable,
+            RUN,
+            "--contenders",
+            "envoy sluice",
+            "--workloads",
+            " ".join(WORKLOADS),
+            "--seconds",
+            "0.5",
+            "--rounds",
+            "1",
+        ]
         subprocess.run([*command, "--results", results, "--page", page], check=True, timeout=600)
         document, text = json.loads(results.read_text()), page.read_text()
     for contender in ("envoy", "sluice"):

@@ -1,10 +1,11 @@
 """The contenders, one file each; the order is that of the tables."""
 
+from .aigw import AiGateway
 from .base import Contender, Unavailable
+from .bifrost import Bifrost
 from .envoy import Bare, ExtProc, Lua
 from .litellm import LiteLlm
 from .mlflow import MlFlow
-from .not_had import NOT_HAD
 from .portkey import Portkey
 from .sluice import Empty, Everything, translations
 from .tensorzero import TensorZero
@@ -20,7 +21,8 @@ ALL: list[Contender] = [
     Portkey(),
     LiteLlm(),
     MlFlow(),
-    *NOT_HAD,
+    Bifrost(),
+    AiGateway(),
 ]
 
 __all__ = ["ALL", "Contender", "Unavailable"]

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -71,6 +72,22 @@ def pip(folder: pathlib.Path, *requirements: str) -> None:
 def pip_version(folder: pathlib.Path, package: str) -> str:
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
     return run(folder / "bin/python", "-c", code).strip()
+
+
+def go_install(module: str, folder: pathlib.Path, binary: pathlib.Path) -> None:
+    """Builds a command from its Go module, as long as that takes minutes."""
+    if binary.exists():
+        return
+    if not shutil.which("go"):
+        raise Unavailable(f"`go install {module}@latest` needs Go, which isn't there")
+    run("env", f"GOBIN={folder}", "go", "install", f"{module}@latest", timeout=150)
+
+
+def module_version(binary: pathlib.Path) -> str:
+    for line in run("go", "version", "-m", binary).splitlines():
+        if line.split()[:1] == ["mod"]:
+            return line.split()[2]
+    return ""
 
 
 def run(*command: object, timeout: int = 900) -> str:

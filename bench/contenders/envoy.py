@@ -116,6 +116,3 @@ def start(folder: pathlib.Path, document: dict, port: int) -> Start:
     command = [envoy(), "-c", path, "--concurrency", "1", "--log-level", "error", "--disable-hot-restart"]
     environment = {"LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")}
     return Start(command, f"127.0.0.1:{port}", environment | ENVIRONMENT)
-
-
-

@@ -160,7 +160,10 @@ def everything(vendor: str, port: int) -> dict:
             limit(8, unit="concurrent", by=["key"], limit=100_000),
             limit(9, unit="tokens", per="month", by=["provider"]),
         ],
-        "prices": {"gpt-4o": {"input": 2.5, "output": 10.0, "cached_input": 1.25}, "text-embedding-3-small": {"input": 0.02, "output": 0.0}},
+        "prices": {
+            "gpt-4o": {"input": 2.5, "output": 10.0, "cached_input": 1.25},
+            "text-embedding-3-small": {"input": 0.02, "output": 0.0},
+        },
     }
 
 

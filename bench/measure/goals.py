@@ -16,7 +16,11 @@ def section(results: Results, table: object) -> str:
         if seen is not None:
             text, met = seen
             rows.append([goal, text, "met" if met else "**missed**"])
-    return "## Goals\n\n" + table(["Sluice with everything on, 1 KB chats, one processor", "seen", ""], rows).replace("--:", "---") if rows else ""
+    return (
+        "## Goals\n\n" + table(["Sluice with everything on, 1 KB chats, one processor", "seen", ""], rows).replace("--:", "---")
+        if rows
+        else ""
+    )
 
 
 def judged(results: Results) -> list[tuple[str, tuple[str, bool] | None]]:
@@ -79,7 +83,11 @@ def judged(results: Results) -> list[tuple[str, tuple[str, bool] | None]]:
         return "; ".join(texts), good
 
     def linear() -> tuple[str, bool] | None:
-        rows = {each["count"]: each["cpu_us"] for each in results.all.get("growth", []) if each["kind"] == "KB of request, Sluice, everything on" and each.get("cpu_us")}
+        rows = {
+            each["count"]: each["cpu_us"]
+            for each in results.all.get("growth", [])
+            if each["kind"] == "KB of request, Sluice, everything on" and each.get("cpu_us")
+        }
         if not {1, 16, 64, 256} <= set(rows):
             return None
         small, large = (rows[64] - rows[16]) / 48, (rows[256] - rows[64]) / 192

@@ -76,7 +76,8 @@ def with_models(count: int):
 
 
 def limits(**counts: list[int]) -> list[Variant]:
-    return [Variant(kind, count, with_limits(count, kind)) for kind, each in zip(LIMITS_FOR, counts.values()) for count in each]
+    kinds = {"teams": "limits for other teams", "header": "limits for other values of a header", "all": "limits that all hold"}
+    return [Variant(kinds[which], count, with_limits(count, kinds[which])) for which, each in counts.items() for count in each]
 
 
 LIMITS = limits(teams=[0, 1, 10, 100, 1000], header=[1, 10, 100, 1000], all=[1, 10, 100, 1000])
@@ -178,7 +179,10 @@ def reload(session: Session, seconds: float) -> dict:
 
         def listener(policy: dict) -> tuple[dict, str]:
             configuration = rendered(folder, policy)
-            resources = [{"@type": "type.googleapis.com/envoy.config.listener.v3.Listener"} | each for each in configuration["static_resources"].pop("listeners")]
+            resources = [
+                {"@type": "type.googleapis.com/envoy.config.listener.v3.Listener"} | each
+                for each in configuration["static_resources"].pop("listeners")
+            ]
             return configuration, yaml.safe_dump({"resources": resources}, sort_keys=False)
 
         old = everything(session.vendor.address, port)

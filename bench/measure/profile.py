@@ -57,7 +57,13 @@ def samples(session: Session, name: str, seconds: float) -> dict | None:
         report = subprocess.run(["perf", "report", "-i", data, "--sort", "dso", "--stdio"], capture_output=True, text=True, timeout=120)
     shares: collections.Counter = collections.Counter()
     for share, whose in re.findall(r"^\s+([\d.]+)%\s+(\S+)", report.stdout, re.M):
-        key = "the module's own code" if whose.startswith(("[JIT]", "anon", "//anon")) else "the kernel" if whose.startswith("[k") else "Envoy with V8, and libraries"
+        key = (
+            "the module's own code"
+            if whose.startswith(("[JIT]", "anon", "//anon"))
+            else "the kernel"
+            if whose.startswith("[k")
+            else "Envoy with V8, and libraries"
+        )
         shares[key] += float(share)
     return {key: round(value, 1) for key, value in shares.items()} or None
 

@@ -179,7 +179,11 @@ def sizes(results: Results) -> str:
         cells = []
         for size in (16, 256):
             workload = f"chat-{size}k-c16"
-            cells += [spread(results.values(name, workload, "rate")), spread(results.values(name, workload, "cpu_us")), results.errors(name, workload)]
+            cells += [
+                spread(results.values(name, workload, "rate")),
+                spread(results.values(name, workload, "cpu_us")),
+                results.errors(name, workload),
+            ]
         if any(cells):
             rows.append([results.title(name), *cells])
     if not rows:
@@ -217,7 +221,18 @@ def streams(results: Results) -> str:
         f"## Streams\n\nStreams of {workloads.EVENTS} events with text. At full speed, 4 at a time: streams a second and the processor's time for an event. At 50 events a second, 50 at a time: the time to the first "
         "event, and from when the vendor wrote an event to when the client had it (its clock stands in the event). Microseconds; *added* is over bare Envoy.\n\n"
         + table(
-            ["", "fast: streams/s", "µs of processor an event", "paced: first event p50", "added", "event p50", "added", "event p99", "µs of processor an event", "errors"],
+            [
+                "",
+                "fast: streams/s",
+                "µs of processor an event",
+                "paced: first event p50",
+                "added",
+                "event p50",
+                "added",
+                "event p99",
+                "µs of processor an event",
+                "errors",
+            ],
             rows,
         )
     )
@@ -256,7 +271,14 @@ def market(results: Results) -> str:
         most = max((run["resident"] for run in runs if run.get("resident")), default=None)
         broke = "not within the rates tried" if runs and holds(runs[-1]) else number(runs[-1]["at"])
         rows.append(
-            [results.title(name), *[cell(at) for at in (10, 50, 200, 300)], number(highest), cell(highest), broke, number(most / MIB) if most else ""]
+            [
+                results.title(name),
+                *[cell(at) for at in (10, 50, 200, 300)],
+                number(highest),
+                cell(highest),
+                broke,
+                number(most / MIB) if most else "",
+            ]
         )
     if not rows:
         return ""
@@ -343,15 +365,28 @@ def profile(results: Results) -> str:
         text += "The processor's samples under load (`perf`), and what they are of a request's time:\n\n" + table(["", *kinds], rows) + "\n"
     if counted:
         names = list(counted)
-        functions = sorted({function for calls in counted.values() for function in calls}, key=lambda function: (function.startswith("host"), -max(calls.get(function, 0) for calls in counted.values())))
-        rows = [[f"`{function}`", *[number(counted[name].get(function), 0 if counted[name].get(function, 0) % 1 == 0 else 1) for name in names]] for function in functions]
+        functions = sorted(
+            {function for calls in counted.values() for function in calls},
+            key=lambda function: (function.startswith("host"), -max(calls.get(function, 0) for calls in counted.values())),
+        )
+        rows = [
+            [f"`{function}`", *[number(counted[name].get(function), 0 if counted[name].get(function, 0) % 1 == 0 else 1) for name in names]]
+            for function in functions
+        ]
         rows.append(["all", *[number(sum(counted[name].values())) for name in names]])
-        text += "Calls between Envoy and the module for one chat of 1 KB, as Envoy traces them (`vm->host` are the module's, `host->vm` Envoy's):\n\n" + table(["", *[results.title(name) for name in names]], rows)
+        text += (
+            "Calls between Envoy and the module for one chat of 1 KB, as Envoy traces them (`vm->host` are the module's, `host->vm` Envoy's):\n\n"
+            + table(["", *[results.title(name) for name in names]], rows)
+        )
     return text
 
 
 def contenders(results: Results) -> str:
-    rows = [[about["title"], about.get("version", ""), about["settings"], about["source"]] for about in results.contenders.values() if "unavailable" not in about]
+    rows = [
+        [about["title"], about.get("version", ""), about["settings"], about["source"]]
+        for about in results.contenders.values()
+        if "unavailable" not in about
+    ]
     text = "## Who was measured, and how each was set\n\n" + table(["", "version", "settings", "after"], rows).replace("--:", "---")
     absent = [about for about in results.contenders.values() if "unavailable" in about]
     if absent:

@@ -27,9 +27,7 @@ class Workload:
 
 def closed(size: int, connections: int, **fields: object) -> Workload:
     title = f"chat of {size} KB, {connections} connection{'s' * (connections > 1)}"
-    return Workload(
-        f"chat-{size}k-c{connections}", title, "closed", load.chat(size * 1024), options={"connections": connections}, **fields
-    )
+    return Workload(f"chat-{size}k-c{connections}", title, "closed", load.chat(size * 1024), options={"connections": connections}, **fields)
 
 
 def streams(name: str, title: str, gap_us: int, rounds: int, **options: object) -> Workload:
