@@ -42,6 +42,9 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     options.contenders = options.contenders.replace(",", " ").split() or names
     options.workloads = options.workloads.replace(",", " ").split() or [name for name in known if name != "limits"]
+    if "half-load" in options.workloads and workloads.ALL[0].name not in options.workloads:
+        # What half is, that says.
+        options.workloads.append(workloads.ALL[0].name)
     for given, allowed in ((options.contenders, names), (options.workloads, known)):
         if unknown := set(given) - set(allowed):
             parser.error(f"unknown: {' '.join(unknown)}; there are {' '.join(allowed)}")
@@ -132,23 +135,24 @@ class Run:
                     continue
                 pair = [name] if envoys or "envoy" not in self.session.running else ["envoy", name]
                 for one in pair:
-                    workload = workloads.Workload(
-                        "half-load", "", "open", load.chat(1024), options={"rate": round(rate), "connections": 64}
-                    )
+                    workload = self.open_loop("half-load", round(rate), 64)
                     self.measure(one, workload, number, at=round(rate), beside=name)
+
+    def open_loop(self, name: str, rate: int, connections: int) -> workloads.Workload:
+        """Chats of 1 KB at a rate; a low one for longer, or there would be nothing to take a percentile of."""
+        options = {"rate": rate, "connections": connections, "seconds": max(self.options.seconds, min(3.0, 150 / rate))}
+        return workloads.Workload(name, "", "open", load.chat(1024), options=options)
 
     def market(self) -> None:
         tell(f"a vendor that takes {workloads.MARKET_DELAY_MS} ms")
         self.session.vendor.behave(delay_us=workloads.MARKET_DELAY_MS * 1000)
         for name in self.session.running:
-            if name.startswith("sluice-") or name.startswith("envoy-"):
+            if name.startswith(("sluice-", "envoy-")):
                 continue
             for rate in workloads.MARKET_RATES:
                 if self.late("market"):
                     break
-                workload = workloads.Workload(
-                    "market", "", "open", load.chat(1024), options={"rate": rate, "connections": max(64, rate // 5)}
-                )
+                workload = self.open_loop("market", rate, max(64, rate // 5))
                 # Once is no proof: something else may have had the machine.
                 if not any(report.holds(self.measure(name, workload, number, at=rate) | {"at": rate}) for number in range(2)):
                     break

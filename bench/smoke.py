@@ -45,7 +45,8 @@ def main() -> None:
         # Every stream was read to its end.
         stream = runs["stream-fast"]
         assert stream["events"] == 200 * stream["all"], stream
-        assert runs["half-load"]["requests"] == round(runs["half-load"]["at"] * 0.5), runs["half-load"]
+        half = runs["half-load"]
+        assert abs(half["requests"] - half["at"] * half["seconds"]) <= 1, half
         assert about["title"] in text
     # The module costs something: were the same thing measured twice, these would be alike.
     costs = {run["contender"]: run["cpu_us"] for run in document["runs"] if run["workload"] == "chat-1k-c16"}

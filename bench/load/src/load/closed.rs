@@ -54,22 +54,24 @@ async fn repeat(mut client: Client, report: Shared, from: u64, to: u64) {
         let mut bytes = 0;
         let status = client.exchange(|piece| bytes += piece.len() as u64).await;
         let ended = clock::now();
-        let mut report = report.borrow_mut();
-        report.bytes += bytes;
-        match status {
-            Ok(200) => {
-                report.all += 1;
-                // Counted by its end, so that each second has what ended in it.
-                if ended >= from && ended < to {
-                    report.requests += 1;
-                    report.latency.add(ended - sent);
+        let failed = {
+            let mut report = report.borrow_mut();
+            report.bytes += bytes;
+            match status {
+                Ok(200) => {
+                    report.all += 1;
+                    // Counted by its end, so that each second has what ended in it.
+                    if ended >= from && ended < to {
+                        report.requests += 1;
+                        report.latency.add(ended - sent);
+                    }
                 }
+                Ok(status) => report.fail(format_args!("status {status}")),
+                Err(error) => report.fail(error),
             }
-            Ok(status) => report.fail(format_args!("status {status}")),
-            Err(error) => report.fail(error),
-        }
-        if !report.errors.is_empty() {
-            drop(report);
+            !report.errors.is_empty()
+        };
+        if failed {
             // A gateway that refuses everything must not be asked as fast as can be.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

@@ -42,11 +42,13 @@ pub async fn run(options: Options) -> io::Result<Report> {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     for _ in 0..200 {
-        let report = report.borrow();
-        if report.requests as usize == options.streams || !report.errors.is_empty() {
+        let settled = {
+            let report = report.borrow();
+            report.requests as usize == options.streams || !report.errors.is_empty()
+        };
+        if settled {
             break;
         }
-        drop(report);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("open {}", report.borrow().requests);

@@ -1,6 +1,7 @@
 //! Streams: the time to the first event, and of each event the time from when the vendor wrote it.
 
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::{Client, Shared, Target};
@@ -85,27 +86,36 @@ async fn repeat(mut client: Client, report: Shared, span: Span, offset: f64) {
         })
         .await;
         let ended = clock::now();
-        let mut report = report.borrow_mut();
-        match status {
-            Ok((200, bytes)) if seen >= span.events => {
-                report.all += 1;
-                report.bytes += bytes;
-                if ended >= span.from && ended < span.to {
-                    report.requests += 1;
-                    report.latency.add(ended - sent);
-                }
-            }
-            Ok((200, _)) => report.fail(format_args!("a stream with {seen} of {} events", span.events)),
-            Ok((status, _)) => report.fail(format_args!("status {status}")),
-            Err(error) => report.fail(error),
-        }
-        let failed = !report.errors.is_empty();
-        drop(report);
+        let failed = note(&mut report.borrow_mut(), span, sent..ended, seen, status);
         let rest = if failed { span.rest.max(0.001) } else { span.rest };
         if rest > 0.0 {
             tokio::time::sleep(Duration::from_secs_f64(rest)).await;
         }
     }
+}
+
+/// Enters a stream that has ended; `true` where anything has gone wrong so far.
+fn note(
+    report: &mut Report,
+    span: Span,
+    time: Range<u64>,
+    seen: u64,
+    status: io::Result<(u16, u64)>,
+) -> bool {
+    match status {
+        Ok((200, bytes)) if seen >= span.events => {
+            report.all += 1;
+            report.bytes += bytes;
+            if time.end >= span.from && time.end < span.to {
+                report.requests += 1;
+                report.latency.add(time.end - time.start);
+            }
+        }
+        Ok((200, _)) => report.fail(format_args!("a stream with {seen} of {} events", span.events)),
+        Ok((status, _)) => report.fail(format_args!("status {status}")),
+        Err(error) => report.fail(error),
+    }
+    !report.errors.is_empty()
 }
 
 /// Reads one stream and tells of each event how long ago it was written; returns the status and the body's length.
