@@ -90,10 +90,14 @@ class Load:
         """One run: what the generator says, and what the contender's processes took meanwhile."""
         command = self.command(running, kind, body, **options)
         before = running.busy()
-        done = subprocess.run(command, capture_output=True, text=True, timeout=float(options.get("seconds", 5)) + 120)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=float(options.get("seconds", 5)) + 60)
+            failure = done.stderr.strip() if done.returncode else None
+        except subprocess.TimeoutExpired:
+            failure = "the load didn't end within a minute"
         took = running.busy() - before
-        if done.returncode:
-            return {"errors": 1, "what": {done.stderr.strip(): 1}, "requests": 0, "rate": 0, "all": 0, "cpu_us": None}
+        if failure is not None:
+            return {"errors": 1, "what": {failure: 1}, "requests": 0, "rate": 0, "all": 0, "cpu_us": None}
         result = json.loads(done.stdout)
         span = float(options["seconds"]) + float(options.get("warmup", 0.5))
         result["cpu_us"] = round(took / result["all"] * 1e6, 2) if result["all"] else None
@@ -111,6 +115,8 @@ class Load:
             opened = int(process.stdout.readline().removeprefix("open ") or 0)
             seen = meanwhile()
             result = json.loads(process.communicate(timeout=seconds + 60)[0])
+        except (ValueError, subprocess.TimeoutExpired) as error:
+            opened, seen, result = 0, meanwhile(), {"errors": 1, "what": {str(error): 1}}
         finally:
             process.kill()
             process.wait(10)

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import subprocess
 import sys
 import time
 
@@ -42,7 +43,7 @@ class Session:
                 about["install_seconds"] = round(time.monotonic() - begun, 1)
                 tell(f"{contender.title} {about['version']}")
                 about |= self.start(contender)
-            except Unavailable as reason:
+            except (Unavailable, OSError, ValueError, subprocess.SubprocessError) as reason:
                 about["unavailable"] = str(reason)
                 tell(f"{contender.title} is left out: {reason}")
 

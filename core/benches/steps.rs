@@ -1,6 +1,6 @@
 //! What the single steps of an exchange cost, natively: `cargo bench -p sluice-core`.
 // A tool that runs on a developer's machine, and stops where it can't go on.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::time::Duration;
