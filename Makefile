@@ -103,7 +103,7 @@ bench-smoke: build envoy $(TOOLS)/bench/python.done ## the load generator's test
 	@ENVOY="$$($(SLUICE) envoy)" $(TOOLS)/bench/python/bin/python bench/smoke.py
 
 bench-core: rust ## what single steps cost in the core, natively
-	@$(CARGO) bench --quiet -p sluice-core
+	@$(CARGO) bench --quiet -p sluice-core --bench steps
 
 guard-quality: rust $(TOOLS)/guards.done ## how well prompt injections are found, into docs/guards-quality.md
 	@$(CARGO) build --quiet --release -p sluice-core --example guard_lines
