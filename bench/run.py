@@ -222,9 +222,9 @@ def main() -> None:
         profiles = profile.measure(session, options.seconds) if run.asked("profile") else {}
         if run.asked("market"):
             run.market()
-        growths = growth.measure(session, min(options.seconds, 1.5)) if run.asked("growth") else []
+        growths = growth.measure(session, min(options.seconds, 1.5), run.late) if run.asked("growth") else []
         if run.asked("limits"):
-            growths += growth.variants(session, options.seconds, growth.LIMITS)
+            growths += growth.variants(session, options.seconds, growth.LIMITS, run.late)
         results |= {
             "contenders": session.about,
             "memory": memory,

@@ -5,6 +5,7 @@ import json
 import pathlib
 import tempfile
 import time
+from collections.abc import Callable
 
 from contenders import Unavailable
 from contenders.sluice import KEY, OPTIONAL, Sluice, accepted, document, everything
@@ -101,15 +102,10 @@ def parts() -> list[Variant]:
     return [Variant(f"KB of request, {title}", 0, only(*sections)) for title, sections in kept]
 
 
-def measure(session: Session, seconds: float) -> list[dict]:
-    """The size of requests, and every kind of growth."""
-    rows = sizes(session, seconds)
-    for variant in parts():
-        try:
-            rows += one(session, variant, seconds, [1, 16])
-        except Unavailable as reason:
-            rows.append({"kind": variant.kind, "count": 1, "unavailable": str(reason)[:400]})
-    return rows + variants(session, seconds, VARIANTS)
+def measure(session: Session, seconds: float, late: Callable[[str], bool]) -> list[dict]:
+    """The size of requests, and every kind of growth. What `late` is true of is left out."""
+    rows = sizes(session, seconds) + variants(session, seconds, VARIANTS, late)
+    return rows + variants(session, seconds, parts(), late, [1, 16])
 
 
 def sizes(session: Session, seconds: float) -> list[dict]:
@@ -125,12 +121,16 @@ def sizes(session: Session, seconds: float) -> list[dict]:
     return rows
 
 
-def variants(session: Session, seconds: float, wanted: list[Variant]) -> list[dict]:
+def variants(
+    session: Session, seconds: float, wanted: list[Variant], late: Callable[[str], bool], sizes_of_requests: list[int] | None = None
+) -> list[dict]:
     rows = []
     session.vendor.behave()
     for variant in wanted:
+        if late(f"growth, {variant.kind}"):
+            continue
         try:
-            rows += one(session, variant, seconds)
+            rows += one(session, variant, seconds, sizes_of_requests)
         except Unavailable as reason:
             rows.append({"kind": variant.kind, "count": variant.count, "unavailable": str(reason)[:400]})
             tell(f"{variant.name}: {reason}")
