@@ -200,6 +200,7 @@ def test_what_is_blocked_is_refused_by_the_rules_name_in_each_dialect(strict, ve
     answer = strict.client.post("/v1beta/models/gemini:generateContent", json={"contents": [{"parts": [{"text": text}]}]})
     assert answer.status_code == 400 and answer.json()["error"]["status"] == "INVALID_ARGUMENT" and "DE89" not in answer.text
     assert vendors.records() == []
+    assert counted(strict, "iban", "request") == 2 and counted(strict, "badge", "request") == 1
 
 
 def test_an_answer_that_is_blocked_does_not_come(strict, vendors):

@@ -79,9 +79,7 @@ fn main() -> Result<(), Faults> {
     println!("limits  matching  a request in microseconds  of it for limits");
     println!("{:>6}  {:>8}  {:>25.2}  {:>16}", 0, "", micros(none), "");
     for count in [1, 10, 100, 1000] {
-        for (word, holds) in
-            [("none", Holds::None), ("header", Holds::NoHeader), ("all", Holds::All)]
-        {
+        for (word, holds) in [("none", Holds::None), ("header", Holds::NoHeader), ("all", Holds::All)] {
             let each = if holds == Holds::All && count > 10 { 20 } else { 2000 };
             let took = measure(&plan(count, holds)?, each);
             let added = took.saturating_sub(none);

@@ -205,7 +205,14 @@ impl Player<'_> {
         }
         let team = exchange.caller.as_ref().and_then(|caller| caller.team.clone()).unwrap();
         self.ledger.enter(Key { team, provider, model: exchange.model.name.clone() }, &usage, nanos);
-        let ended = Ended { exchange: Some(exchange), limit: None, guards: &[], status: 200, elapsed: NOW };
+        let ended = Ended {
+            exchange: Some(exchange),
+            limit: None,
+            guards: &[],
+            blocked: None,
+            status: 200,
+            elapsed: NOW,
+        };
         for measure in metrics::of(ended) {
             let name = measure.name.split(';').next().unwrap().to_owned();
             let kind = measure.name.split_once("type=").map_or("", |(_, kind)| kind);

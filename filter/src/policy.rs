@@ -49,6 +49,7 @@ struct Reason {
     guards: Vec<Fired>,
     /// As the access log shows them.
     guards_field: String,
+    blocked: Option<Box<str>>,
 }
 
 /// What Envoy knows of the one who sends a request: no more of it than the policy reads.
@@ -93,6 +94,7 @@ impl PolicyFilter {
             limit: reply.limit.clone(),
             guards: reply.guards.clone(),
             guards_field: reply.guards_field(),
+            blocked: reply.blocked.clone(),
         });
         self.status = reply.status;
         let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
@@ -297,16 +299,34 @@ impl HttpContext for PolicyFilter {
                     let _ = host::set_property("sluice_guards", &reason.guards_field);
                 }
                 let (limit, guards) = (reason.limit.as_deref(), reason.guards.as_slice());
-                return metrics::count(Ended { exchange: None, limit, guards, status, elapsed });
+                let blocked = reason.blocked.as_deref();
+                if let Some(rule) = blocked {
+                    let _ = host::set_property("sluice_redactions", &format!("{rule}=1"));
+                }
+                return metrics::count(Ended { exchange: None, limit, guards, blocked, status, elapsed });
             }
             State::New | State::Reading(_) => {
-                return metrics::count(Ended { exchange: None, limit: None, guards: &[], status, elapsed });
+                return metrics::count(Ended {
+                    exchange: None,
+                    limit: None,
+                    guards: &[],
+                    blocked: None,
+                    status,
+                    elapsed,
+                });
             }
         };
         let mut exchange = parked.exchange.borrow_mut();
         // Without a status the client has got nothing: it has gone.
         exchange.close(&host::Shared, now, status == 0);
-        metrics::count(Ended { exchange: Some(&exchange), limit: None, guards: &[], status, elapsed });
+        metrics::count(Ended {
+            exchange: Some(&exchange),
+            limit: None,
+            guards: &[],
+            blocked: None,
+            status,
+            elapsed,
+        });
         for (name, value) in exchange.log_fields() {
             let _ = host::set_property(name, &value);
         }

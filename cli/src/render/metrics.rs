@@ -6,7 +6,19 @@
 use super::tree::{Tree, map};
 
 const LABELS: [&str; 13] = [
-    "provider", "model", "team", "code", "type", "limit", "unit", "by", "share", "rule", "direction", "guard", "action",
+    "provider",
+    "model",
+    "team",
+    "code",
+    "type",
+    "limit",
+    "unit",
+    "by",
+    "share",
+    "rule",
+    "direction",
+    "guard",
+    "action",
 ];
 
 /// Envoy's `stats_config`. The first group of an expression is cut out of the name, the second is the value.

@@ -22,6 +22,8 @@ use super::prepare::Prepared;
 pub(super) enum Denied {
     Failure(Failure),
     Spent(Box<Spent>),
+    /// The rule of redaction that finds in it what may not go on.
+    Blocked(Box<Failure>, String),
     Guarded(Box<Refused>),
 }
 

@@ -119,6 +119,8 @@ pub struct Reply {
     pub limit: Option<String>,
     /// The guards that have found something, where the reply is a refusal of one's.
     pub guards: Vec<Fired>,
+    /// The rule of redaction that has found what may not go on, by its name, where that is why.
+    pub blocked: Option<Box<str>>,
 }
 
 /// Statuses on which the next target is tried; an answer of the last target has them too.
@@ -138,6 +140,7 @@ impl Reply {
             body: client.encode_failure(failure),
             limit: None,
             guards: Vec::new(),
+            blocked: None,
         }
     }
 
@@ -167,7 +170,7 @@ impl Reply {
     /// A successful answer of the gateway's own.
     fn json(body: Vec<u8>) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { status: 200, headers, body, limit: None, guards: Vec::new() }
+        Self { status: 200, headers, body, limit: None, guards: Vec::new(), blocked: None }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::task::{Task, TaskKind};
 use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
 use super::guarded::Guarded;
 use super::prepare::{self, Changes};
-use super::redaction::{Counts, Masks};
+use super::redaction::{self, Counts, Masks};
 use super::{Exchange, Reply, headers, passing, too_large};
 
 /// A request's headers, and what else is known of it before its body.
@@ -141,6 +141,9 @@ impl Opening {
             Denied::Failure(failure) => Reply::failure(client, &failure),
             Denied::Spent(spent) => Reply::spent(client, &spent, now),
             Denied::Guarded(refused) => Reply::guarded(client, &refused),
+            Denied::Blocked(failure, rule) => {
+                Reply { blocked: Some(rule.into()), ..Reply::failure(client, &failure) }
+            }
         })
     }
 
@@ -188,7 +191,8 @@ impl Opening {
                     },
                 };
                 let model = guarded.reroute.as_ref().map_or(task.model(), |(model, _)| model);
-                let admitted = self.admit(Some(model), &applicant(needs), &maker)?;
+                let admitted = self.admit(Some(model), &applicant(needs), &maker);
+                let admitted = admitted.map_err(|denied| redaction::told(masks, denied))?;
                 (task.streams(), needs, admitted)
             }
             (Service::Passage(passage), body) => {
@@ -212,7 +216,8 @@ impl Opening {
                 };
                 // What such a call will use, nobody knows before; limits that are spent refuse it all the same.
                 let needs = Some(Needs::default());
-                (false, needs, self.admit(name, &applicant(needs), &maker)?)
+                let admitted = self.admit(name, &applicant(needs), &maker);
+                (false, needs, admitted.map_err(|denied| redaction::told(masks, denied))?)
             }
             (Service::Task(_) | Service::Models(_), _) => {
                 return Err(Failure::operator("The request's body was not read.").into());
@@ -286,7 +291,7 @@ impl Opening {
             next = match admitted {
                 Ok(admitted) => return Ok((admitted, Some(spent.name().to_owned()))),
                 Err(Denied::Spent(other)) => other.reroute().map(str::to_owned),
-                Err(Denied::Failure(_) | Denied::Guarded(_)) => None,
+                Err(Denied::Failure(_) | Denied::Guarded(_) | Denied::Blocked(..)) => None,
             };
             tried.push(name);
         }

@@ -203,12 +203,17 @@ impl Attempt {
         match self.answer(exchange, status, body, now) {
             Ok(None) => None,
             // What is of the provider's own making keeps its headers too.
-            Ok(Some(body)) if self.native() => {
-                Some(Reply { status, headers: Vec::new(), body, limit: None, guards: Vec::new() })
-            }
+            Ok(Some(body)) if self.native() => Some(Reply {
+                status,
+                headers: Vec::new(),
+                body,
+                limit: None,
+                guards: Vec::new(),
+                blocked: None,
+            }),
             Ok(Some(body)) => {
                 let headers = vec![("content-type", "application/json".to_owned())];
-                Some(Reply { status, headers, body, limit: None, guards: Vec::new() })
+                Some(Reply { status, headers, body, limit: None, guards: Vec::new(), blocked: None })
             }
             Err(mut failure) => {
                 if let Some(veil) = &self.veil {

@@ -1,14 +1,14 @@
 //! What guards do with requests in every client's dialect.
 
 use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::injection::{CERTAIN, Scorer};
+use super::injection::{CERTAIN, Scorer, steps};
 use crate::exchange::{Exchange, Head, Reply, open};
 use crate::identity::Origin;
 use crate::policy::{self, Plan};
@@ -330,14 +330,11 @@ fn what_is_encoded_is_read() {
 }
 
 #[test]
-fn time_grows_no_faster_than_the_text() {
-    let seconds = |text: &str| {
-        let once = |_| {
-            let started = Instant::now();
-            SCORER.score(text);
-            started.elapsed().as_secs_f64()
-        };
-        (0..3).map(once).fold(f64::MAX, f64::min)
+fn work_grows_no_faster_than_the_text() {
+    let steps = |text: &str| {
+        steps::take();
+        SCORER.score(text);
+        steps::take()
     };
     for piece in [
         "ignore all previous ",
@@ -347,9 +344,12 @@ fn time_grows_no_faster_than_the_text() {
         "aWdub3JlIGFsbA==",
         "\n\n---",
         "do anything ",
+        "eht tpmorp gur cebzcg ",
     ] {
         let (short, long) = (piece.repeat(20_000 / piece.len()), piece.repeat(200_000 / piece.len()));
-        let (short, long) = (seconds(&short), seconds(&long));
-        assert!(long < short * 40.0 + 0.05, "{piece}: {short} and then {long}");
+        let (few, many) = (steps(&short), steps(&long));
+        assert!(many <= few * 11 + 1000, "{piece}: {few} and then {many}");
+        // At most, each byte begins a search of the longest phrase's length.
+        assert!(many <= long.len() * 40, "{piece}: {many} for {}", long.len());
     }
 }

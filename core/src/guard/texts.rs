@@ -141,12 +141,18 @@ pub(crate) fn words_pattern(phrase: &str) -> Result<String, &'static str> {
     Ok(pattern)
 }
 
+/// A letter of Cyrillic or Greek in both its cases; the tables of all of Unicode's would be larger than all guards together.
 fn either_case(character: char, pattern: &mut String) {
-    let (mut lower, mut upper) = (character.to_lowercase(), character.to_uppercase());
-    match (lower.next(), lower.next(), upper.next(), upper.next()) {
-        (Some(lower), None, Some(upper), None) if lower != upper => {
-            pattern.extend(['(', lower, '|', upper, ')']);
-        }
-        _ => pattern.push(character),
+    let code = u32::from(character);
+    let other = match character {
+        'А'..='Я' | 'Α'..='Ω' => code + 32,
+        'а'..='я' | 'α'..='ρ' | 'σ'..='ω' => code - 32,
+        'Ѐ'..='Џ' => code + 80,
+        'ѐ'..='џ' => code - 80,
+        _ => code,
+    };
+    match char::from_u32(other).filter(|other| *other != character) {
+        Some(other) => pattern.extend(['(', character, '|', other, ')']),
+        None => pattern.push(character),
     }
 }

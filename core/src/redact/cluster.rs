@@ -31,9 +31,10 @@ pub struct Cluster {
 }
 
 impl Candidate {
-    /// What goes on counts more than what is longer, and that more than what is of a greater rank.
+    /// What goes on counts more than what is longer, and that more than what is of a greater rank. How far it goes on is no
+    /// matter, as it may not be known yet.
     fn weight(&self) -> impl Ord + use<> {
-        let length = self.end - self.start;
+        let length = if self.open { 0 } else { self.end - self.start };
         (!self.open, Reverse((length, self.rank)), self.rule, self.start)
     }
 }
@@ -63,6 +64,13 @@ impl Cluster {
         if candidate.open || !self.candidates.iter().any(within) {
             let place = self.candidates.partition_point(|known| known.weight() <= candidate.weight());
             self.candidates.insert(place, candidate);
+        }
+    }
+
+    /// What goes on does so up to here.
+    pub fn prolong(&mut self, end: usize) {
+        for candidate in self.candidates.iter_mut().filter(|candidate| candidate.open) {
+            candidate.end = end;
         }
     }
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 /// How far before a match a word may stand, in bytes.
 pub const BEFORE: usize = 64;
+/// How much of the text before a match is looked at: the byte before a word says whether it begins there.
+pub const LOOK: usize = BEFORE + 1;
 /// How far behind a match a word may begin and end.
 pub const BEHIND: usize = 12;
 /// How far before a match a word may stand that speaks against it.
@@ -44,12 +46,19 @@ impl Words {
 
     /// Whether one of them stands in a text.
     pub fn stand_in(&self, text: &[u8]) -> bool {
-        self.any(text, |_, _| true)
+        self.any(text, 0, |_, _| true)
+    }
+
+    /// Whether one of them stands in the last bytes of a text; `most` of them, and one before, which no word begins with.
+    pub fn end(&self, text: &[u8], most: usize) -> bool {
+        self.any(text, text.len().saturating_sub(most), |_, _| true)
     }
 
     /// Whether one of them ends a text, and then comes a colon or an equals sign: `"password": "`.
     pub fn are_assigned_to(&self, text: &[u8]) -> bool {
-        assigned_to(text).is_some_and(|before| self.any(before, |length, rest| length == rest))
+        assigned_to(text).is_some_and(|before| {
+            self.any(before, before.len().saturating_sub(BEFORE), |length, rest| length == rest)
+        })
     }
 
     /// Whether one of them may begin at a place of a text: it does, or the text ends before that can be told.
@@ -61,9 +70,9 @@ impl Words {
         }
     }
 
-    /// Whether a word fits that stands in a text, by its length and by that of the text from it on.
-    fn any(&self, text: &[u8], fits: fn(usize, usize) -> bool) -> bool {
-        text.iter().enumerate().any(|(at, byte)| {
+    /// Whether a word fits that begins in a text, at `from` or behind, by its length and by that of the text from it on.
+    fn any(&self, text: &[u8], from: usize, fits: fn(usize, usize) -> bool) -> bool {
+        text.iter().enumerate().skip(from).any(|(at, byte)| {
             let words = self.of_first(*byte);
             !words.is_empty() && begins_word(text, at) && {
                 let rest = text.get(at..).unwrap_or_default();

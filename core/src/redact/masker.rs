@@ -147,8 +147,8 @@ impl Masker {
 
     /// Adds what was found at one place.
     fn take(&mut self, redactor: &Redactor, session: &mut Session, out: &mut String, found: &[Found]) {
-        let mut tail = None;
-        for Found { candidate, tail: end } in found {
+        let mut open = None;
+        for Found { candidate, tail } in found {
             if session.only_counts(candidate.rule) {
                 let known = self.counted.iter_mut().find(|(rule, _)| *rule == candidate.rule);
                 match known {
@@ -160,20 +160,20 @@ impl Masker {
                 session.count(candidate.rule, self.passed + span.start..self.passed + span.end);
                 continue;
             }
-            let mut candidate = *candidate;
-            if let Some(end) = end {
-                let mut rest = Tail::new(*end);
-                let behind = self.normal.bytes().get(candidate.end..).unwrap_or_default();
-                let more = behind.iter().take_while(|byte| rest.takes(**byte)).count();
-                candidate.end += more;
-                tail = Some((rest, candidate.end));
+            if let Some(tail) = tail {
+                let (end, tails) = open.unwrap_or((0, *tail));
+                open = Some((candidate.end.max(end), tails.or(*tail)));
             }
-            self.cluster.add(candidate);
+            self.cluster.add(*candidate);
         }
-        if let Some((rest, tail_end)) = tail {
+        if let Some((end, tail)) = open {
+            let mut rest = Tail::new(tail);
+            let behind = self.normal.bytes().get(end..).unwrap_or_default();
+            let end = end + behind.iter().take_while(|byte| rest.takes(**byte)).count();
+            self.cluster.prolong(end);
             self.position = self.cluster.end();
             self.settle(redactor, session, out);
-            self.tail = Some(rest).filter(|_| tail_end == self.normal.bytes().len());
+            self.tail = Some(rest).filter(|_| end == self.normal.bytes().len());
         }
     }
 

@@ -101,6 +101,16 @@ pub(super) enum End {
     Pem,
 }
 
+impl End {
+    /// Of two matches that go on from one place, both are taken out: as far as either goes.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Set(one), Self::Set(other)) => Self::Set(one.or(other)),
+            (Self::Pem, _) | (_, Self::Pem) => Self::Pem,
+        }
+    }
+}
+
 impl Redactor {
     /// Compiles rules. What finds the same text is told apart by their ranks, and then by their order.
     ///

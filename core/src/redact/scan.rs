@@ -10,7 +10,7 @@ use super::redactor::{Caches, End, Gate, Redactor, Shape, WORD};
 use super::rule::Check;
 
 /// How many ends a pattern's match may have that are tried, from the longest on.
-const MAX_ENDS: usize = 16;
+const MAX_ENDS: usize = 32;
 
 /// The text before a place, as it is after masking: so masked text has the same one as the text that it was made from.
 #[derive(Debug, Default)]
@@ -108,7 +108,7 @@ impl History {
     pub fn replace(&mut self, text: &[u8], start: usize, end: usize, instead: &[&[u8]]) {
         let own = text.get(self.base..start).unwrap_or_default();
         self.passed += own.len();
-        let own = own.get(own.len().saturating_sub(context::BEFORE)..).unwrap_or_default();
+        let own = own.get(own.len().saturating_sub(context::LOOK)..).unwrap_or_default();
         self.before.extend_from_slice(own);
         for instead in instead {
             self.passed += instead.len();
@@ -119,7 +119,7 @@ impl History {
     }
 
     fn shorten(&mut self) {
-        let excess = self.before.len().saturating_sub(context::BEFORE);
+        let excess = self.before.len().saturating_sub(context::LOOK);
         self.before.drain(..excess);
     }
 
@@ -334,19 +334,19 @@ impl Scan<'_> {
     fn fits_context(&self, shape: &Shape, start: usize, end: usize) -> Result<bool, Unfinished> {
         let mut buffer = Vec::new();
         if !shape.unless.is_empty() {
-            let before = self.history.window(self.text, start, context::AGAINST, &mut buffer);
-            if shape.unless.stand_in(before) {
+            let before = self.history.window(self.text, start, context::AGAINST + 1, &mut buffer);
+            if shape.unless.end(before, context::AGAINST) {
                 return Ok(false);
             }
         }
         if shape.near.is_empty() && shape.after.is_empty() {
             return Ok(true);
         }
-        let before = self.history.window(self.text, start, context::BEFORE, &mut buffer);
+        let before = self.history.window(self.text, start, context::LOOK, &mut buffer);
         if shape.gate == Gate::Assigned {
             return Ok(shape.near.are_assigned_to(before));
         }
-        if shape.near.stand_in(before) {
+        if shape.near.end(before, context::BEFORE) {
             return Ok(true);
         }
         if shape.after.is_empty() {

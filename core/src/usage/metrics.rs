@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::exchange::Exchange;
 use crate::guard::Fired;
 use crate::limit::Alert;
+use crate::redact::Direction;
 
 /// One value for one metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Ended<'a> {
     pub limit: Option<&'a str>,
     /// The guards that have found something, where that is why it was refused.
     pub guards: &'a [Fired],
+    /// The rule of redaction that has found what may not go on, where that is why.
+    pub blocked: Option<&'a str>,
     /// What the client got.
     pub status: u16,
     pub elapsed: Duration,
@@ -41,7 +44,7 @@ pub struct Ended<'a> {
 /// Labels come from the policy alone, never from a client or a provider, so their number is bounded by it: Envoy can't
 /// forget a metric.
 pub fn of(ended: Ended<'_>) -> Vec<Measure> {
-    let Ended { exchange, limit, guards, status, elapsed } = ended;
+    let Ended { exchange, limit, guards, blocked, status, elapsed } = ended;
     let team = exchange.and_then(|exchange| exchange.plan.callers.team_label(exchange.caller.as_deref()?));
     let labels = [
         ("provider", exchange.and_then(Exchange::provider)),
@@ -64,6 +67,7 @@ pub fn of(ended: Ended<'_>) -> Vec<Measure> {
     measures.extend(guards.map(|Fired { guard, action }| {
         counter(format!("sluice_guards_total;guard={guard};action={action}"), 1)
     }));
+    measures.extend(blocked.map(|rule| redaction(rule, Direction::Request, 1)));
     let Some(exchange) = exchange else { return measures };
     if let Some(usage) = exchange.usage() {
         let tokens = [
@@ -88,10 +92,9 @@ pub fn of(ended: Ended<'_>) -> Vec<Measure> {
             .estimate_error()
             .map(|percent| histogram(format!("sluice_input_estimate_error_percent{labels}"), percent)),
     );
-    measures.extend(exchange.redactions().map(|(rule, direction, count)| {
-        let direction = direction.word();
-        counter(format!("sluice_redactions_total;rule={rule};direction={direction}"), count.into())
-    }));
+    measures.extend(
+        exchange.redactions().map(|(rule, direction, count)| redaction(rule, direction, count.into())),
+    );
     of_limits(exchange, &mut measures);
     measures
 }
@@ -115,6 +118,10 @@ fn of_limits(exchange: &Exchange, measures: &mut Vec<Measure>) {
     );
     let lost = settled.lost.iter();
     measures.extend(lost.map(|limit| counter(format!("sluice_limit_lost_total;limit={limit}"), 1)));
+}
+
+fn redaction(rule: &str, direction: Direction, count: u64) -> Measure {
+    counter(format!("sluice_redactions_total;rule={rule};direction={}", direction.word()), count)
 }
 
 fn counter(name: String, value: u64) -> Measure {

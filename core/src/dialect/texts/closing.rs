@@ -165,15 +165,18 @@ impl Closing {
     /// The response, incomplete now.
     fn incomplete(&self) -> String {
         let Ok(tape) = Tape::read(self.response.as_bytes()) else { return "null".to_owned() };
-        let said = [("status", r#""incomplete""#), ("incomplete_details", r#"{"reason":"content_filter"}"#)];
-        let mut edits: Vec<_> = said
-            .into_iter()
-            .filter_map(|(name, value)| {
-                let (_, node) = tape.member(0, name)?;
-                Some((tape.span(node), value.to_owned()))
-            })
-            .collect();
-        edits.sort_by_key(|(span, _)| span.start);
+        let edit = |name: &str, value: &str| {
+            let (_, node) = tape.member(0, name)?;
+            Some((tape.span(node), value.to_owned()))
+        };
+        let status = edit("status", r#""incomplete""#);
+        let details = edit("incomplete_details", r#"{"reason":"content_filter"}"#);
+        let mut edits: Vec<_> = status.into_iter().chain(details).collect();
+        if let [one, other] = edits.as_mut_slice()
+            && one.0.start > other.0.start
+        {
+            std::mem::swap(one, other);
+        }
         let edited = tape.edited(edits).and_then(|bytes| String::from_utf8(bytes).ok());
         edited.unwrap_or_else(|| self.response.clone())
     }

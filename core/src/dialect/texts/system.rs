@@ -53,7 +53,8 @@ impl Added<'_> {
 
     /// Adds a member in front of an object's others.
     fn member(&self, object: usize, name: &str, value: &str) -> Edits {
-        let Some(node) = self.tape.node(object) else { return Vec::new() };
+        let is_object = |node: &Node| node.kind == Kind::Object;
+        let Some(node) = self.tape.node(object).filter(is_object) else { return Vec::new() };
         let comma = if self.tape.children(object).next().is_some() { "," } else { "" };
         let start = self.tape.span(node).start + 1;
         vec![(start..start, format!("\"{name}\":{value}{comma}"))]
@@ -238,6 +239,54 @@ mod tests {
             ),
         ] {
             assert_eq!(added(client, &body), expected, "{client:?} {body}");
+        }
+    }
+
+    #[test]
+    fn whatever_stands_there_the_body_stays_json() {
+        let values = [
+            "null",
+            "1",
+            "true",
+            "\"a\"",
+            "[]",
+            "[1]",
+            "[\"a\",{}]",
+            "[[]]",
+            "[{\"role\":\"system\"}]",
+            "{}",
+            "{\"parts\":null}",
+            "{\"parts\":[]}",
+            "{\"parts\":{}}",
+            "{\"parts\":\"a\"}",
+            "{\"systemInstruction\":[]}",
+        ];
+        let names =
+            ["messages", "instructions", "system", "systemInstruction", "prompt", "generateContentRequest"];
+        for client in ClientDialect::ALL {
+            for (name, value) in names.iter().flat_map(|name| values.map(|value| (name, value))) {
+                for (before, behind) in [("one", ""), ("", "two"), ("one", "two"), ("\"", "\\\n")] {
+                    let body = format!("{{ \"{name}\" : {value} }}");
+                    let Ok(Some(changed)) = add_system(client, body.as_bytes(), before, behind) else {
+                        continue;
+                    };
+                    let read = serde_json::from_slice::<serde_json::Value>(&changed);
+                    let changed = String::from_utf8_lossy(&changed);
+                    assert!(read.is_ok(), "{client:?} {body} became {changed}");
+                    let plain =
+                        |text: &str| text.is_empty() || changed.contains(quoted(text).trim_matches('"'));
+                    assert!(plain(before) && plain(behind), "{client:?} {body} became {changed}");
+                }
+            }
+        }
+        for client in ClientDialect::ALL {
+            for body in ["[]", "1", "\"a\"", "null"] {
+                let changed = add_system(client, body.as_bytes(), "one", "two").ok().flatten();
+                assert!(
+                    changed.is_none_or(|body| serde_json::from_slice::<serde_json::Value>(&body).is_ok()),
+                    "{client:?}"
+                );
+            }
         }
     }
 

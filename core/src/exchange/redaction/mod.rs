@@ -15,6 +15,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::admission::Denied;
 use super::attempt::gone;
 use super::passing;
 use super::prepare::{self, Prepared};
@@ -43,6 +44,8 @@ pub(super) struct Masks {
     caller: Option<Arc<Caller>>,
     asking: Asking,
     made: RefCell<Vec<(Choice, Result<Masked, Failure>)>>,
+    /// The rule that has first found what may not go on.
+    blocked: RefCell<Option<String>>,
 }
 
 /// What a request's body is.
@@ -104,6 +107,7 @@ impl Masks {
             caller: caller.map(Arc::clone),
             asking: asking.clone(),
             made: RefCell::default(),
+            blocked: RefCell::default(),
         })
     }
 
@@ -175,6 +179,7 @@ impl Masks {
         };
         let (found, pseudonyms) = screen.finish();
         if let Some(rule) = found.blocked {
+            self.blocked.borrow_mut().get_or_insert_with(|| redaction.name(rule).to_owned());
             return Err(blocked(redaction.name(rule), "request"));
         }
         let body = changed.map(Arc::new).or_else(|| self.body.as_ref().map(Arc::clone));
@@ -381,10 +386,23 @@ impl Counts {
     }
 }
 
+/// The same denial, with the rule for whose sake it is, if it is for one's.
+pub(super) fn told(masks: Option<&Masks>, denied: Denied) -> Denied {
+    let rule = masks.and_then(|masks| masks.blocked.borrow().clone());
+    match (denied, rule) {
+        (Denied::Failure(failure), Some(rule)) if failure.code.as_deref() == Some(BLOCKED) => {
+            Denied::Blocked(Box::new(failure), rule)
+        }
+        (denied, _) => denied,
+    }
+}
+
+const BLOCKED: &str = "content_blocked";
+
 /// The policy lets nothing pass that this rule finds; what it was, nobody is told.
 fn blocked(rule: &str, what: &str) -> Failure {
     let message = format!("The {what} has content that the rule '{rule}' blocks.");
-    Failure { blame: Blame::Policy, ..Failure::invalid(message, None) }.code("content_blocked")
+    Failure { blame: Blame::Policy, ..Failure::invalid(message, None) }.code(BLOCKED)
 }
 
 fn unreadable(path: &str) -> Failure {

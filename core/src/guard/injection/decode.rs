@@ -120,7 +120,7 @@ fn from_base64(run: &str) -> Option<String> {
 fn readable(bytes: Vec<u8>) -> Option<String> {
     let text = String::from_utf8(bytes).ok()?;
     let data = text.chars().filter(|c| c.is_control() && !c.is_whitespace()).count();
-    (data == 0 && text.contains(char::is_alphabetic)).then_some(text)
+    (data == 0 && text.contains(|c: char| c.is_ascii_alphabetic() || !c.is_ascii())).then_some(text)
 }
 
 fn move_letter(character: char) -> char {

@@ -93,7 +93,7 @@ impl Scorer {
         self.find(plain, &words.spaced, true, &mut hits);
         self.find_marks(marks, &words.marked, &mut hits);
         drop(caches);
-        hits.sort_by_key(|hit| (hit.start, hit.end));
+        hits.sort_unstable_by_key(|hit| u64::from(hit.start) << 32 | u64::from(hit.end));
         weigh(&self.signals.fired(&hits), bonus)
     }
 
@@ -124,6 +124,8 @@ impl Scorer {
         let mut unit = start;
         let first = hits.len();
         for (at, byte) in text.iter().enumerate().take(LONGEST) {
+            #[cfg(test)]
+            steps::count();
             state = self.words.next(cache, state, *byte);
             if state.is_dead() {
                 return;
@@ -161,6 +163,8 @@ impl Scorer {
             }
             let mut state = self.marks.start(cache);
             for byte in text.iter().skip(at).take(LONGEST) {
+                #[cfg(test)]
+                steps::count();
                 state = self.marks.next(cache, state, *byte);
                 if state.is_dead() {
                     break;
@@ -215,5 +219,23 @@ fn weigh(fired: &[(u16, u32)], bonus: i32) -> Findings {
     Findings {
         score: u32::try_from(score).unwrap_or(0).min(CERTAIN),
         signals: signals.filter_map(|(signal, _)| names.get(usize::from(*signal)).copied()).collect(),
+    }
+}
+
+/// How much work was done, for the tests: a clock would tell how busy the machine is.
+#[cfg(test)]
+pub(super) mod steps {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub fn count() {
+        STEPS.set(STEPS.get() + 1);
+    }
+
+    pub fn take() -> usize {
+        STEPS.take()
     }
 }

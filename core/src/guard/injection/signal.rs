@@ -100,7 +100,8 @@ impl Signals {
             let steps = signal.steps.strip_prefix('~');
             let ordered = steps.is_none();
             let steps: Vec<&str> = steps.unwrap_or(signal.steps).split(", ").take(MAX_STEPS).collect();
-            for (place, step) in steps.iter().enumerate() {
+            // The later step comes first: what it stands behind was there before.
+            for (place, step) in steps.iter().enumerate().rev() {
                 // Several may have one name.
                 let named = uses.iter_mut().zip(concepts).filter(|(_, concept)| *concept == step);
                 for (uses, _) in named {
@@ -111,10 +112,6 @@ impl Signals {
             }
             let steps = steps.len();
             compiled.push(Compiled { steps, ordered, within: u32::from(signal.within) * 2 });
-        }
-        // Of one signal, the later step is looked at first: what it stands behind was there before.
-        for uses in &mut uses {
-            uses.sort_by_key(|(signal, step)| (*signal, std::cmp::Reverse(*step)));
         }
         Self { compiled, uses }
     }
@@ -127,6 +124,8 @@ impl Signals {
         let mut known = vec![false; self.compiled.len()];
         for hit in hits {
             for (number, step) in self.uses.get(usize::from(hit.concept)).into_iter().flatten() {
+                #[cfg(test)]
+                super::steps::count();
                 let at = usize::from(*number);
                 let (Some(signal), Some(latest), Some(known)) =
                     (self.compiled.get(at), latest.get_mut(at), known.get_mut(at))

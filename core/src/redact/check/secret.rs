@@ -99,7 +99,7 @@ pub fn password(text: &[u8]) -> bool {
     ];
     let small = text.to_ascii_lowercase();
     let word = WORDS.iter().any(|word| small.starts_with(word.as_bytes()));
-    let call = text.iter().any(|byte| matches!(byte, b'(' | b'{' | b'<' | b'[' | b'$'));
+    let call = text.iter().any(|byte| matches!(byte, b'(' | b'{' | b'<' | b'[')) || text.starts_with(b"$");
     let masked = text.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'_'));
     // A word alone is a type, a variable or prose.
     !word

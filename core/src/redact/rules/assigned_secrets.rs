@@ -35,10 +35,11 @@ pub static EXAMPLES: &[Examples] = &[
             "password = \"«hunter2-x»\"",
             "DB_PASSWORD=«p@ssw0rd123»",
             "{\"password\": \"«correct-h0rse»\"}",
+            "pwd=«P@$$w0rd»",
             "Server=db;Uid=app;Pwd=«Tr0ub4dor»;",
             "{\\\"password\\\": \\\"«correct-h0rse»\\\"}",
         ],
-        misses: &["password = os.environ['X']", "password: string", "password: ${DB_PASSWORD}", "password = get_password()", "password: ********", "the password is required", "password=password"],
+        misses: &["password = os.environ['X']", "password: string", "password: ${DB_PASSWORD}", "password=$DB_PASSWORD", "password = get_password()", "password: ********", "the password is required", "password=password"],
     },
     Examples {
         hits: &["api_key = '«9f8e7d6c5b4a39281706f5e4d3c2b1a0»'", "SECRET_KEY: «x7Kp2mQ9vL4nR8tW3yB6»", "\"clientSecret\":\"«Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5»\""],

@@ -42,6 +42,16 @@ fn nothing_is_found_across_strings() {
     assert_eq!(mask_json(&mut session(&ALL, Action::Mask), &[text]), text);
 }
 
+#[test]
+fn a_word_that_a_context_begins_within_is_none() {
+    let text = r#"{"hunter2-x9Bearer hunter2-x900000,  0000": 4.056758476818237e-254, "b": "AaB000011123eyJhbGciOiJIUzI1NiJ9"}"#;
+    let whole = mask_json(&mut session(&ALL, Action::Mask), &[text]);
+    for cut in 0..text.len() {
+        let pieces = [&text[..cut], &text[cut..]];
+        assert_eq!(mask_json(&mut session(&ALL, Action::Mask), &pieces), whole, "cut at {cut}");
+    }
+}
+
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         3 => text().prop_map(Value::from),
