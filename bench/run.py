@@ -217,11 +217,12 @@ def main() -> None:
         for workload in workloads.ALL[1:]:
             if run.asked(workload.name):
                 run.rounds(workload)
+        # What follows leaves some contenders with work for a while, so it comes after everything that is timed.
+        if run.asked("market"):
+            run.market()
         memory = run.memory() if run.asked("memory") else {}
         reload = growth.reload(session, 3) if run.asked("reload") else None
         profiles = profile.measure(session, options.seconds) if run.asked("profile") else {}
-        if run.asked("market"):
-            run.market()
         growths = growth.measure(session, min(options.seconds, 1.5), run.late) if run.asked("growth") else []
         if run.asked("limits"):
             growths += growth.variants(session, options.seconds, growth.LIMITS, run.late)

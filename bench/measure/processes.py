@@ -72,7 +72,8 @@ class Running:
                 fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
             except OSError:
                 continue
-            total += int(fields[11]) + int(fields[12])
+            # Its own, and that of children that have ended.
+            total += sum(int(field) for field in fields[11:15])
         return total / TICK
 
     def resident(self) -> int:
