@@ -17,9 +17,13 @@ MOCKS := target/release/mock-vendors
 MODULE := dist/sluice.wasm
 
 SECONDS_EACH ?= 300
+# Not from the environment alone: it is a variable of bash's own.
+BENCH = ENVOY="$$($(SLUICE) envoy)" $(TOOLS)/bench/python/bin/python bench/run.py \
+	$(if $(CONTENDERS),--contenders "$(CONTENDERS)") $(if $(WORKLOADS),--workloads "$(WORKLOADS)") \
+	$(if $(SECONDS),--seconds $(SECONDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 .PHONY: rust help run test check build module cli mocks envoy test-core test-module test-envoy format lint deny clean limits-services
-.PHONY: fuzz fuzz-keep prices time-zones estimate limits-cost redaction-quality redaction-speed guard-quality
+.PHONY: fuzz fuzz-keep prices time-zones estimate limits-cost redaction-quality redaction-speed guard-quality bench bench-smoke bench-core
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
@@ -91,12 +95,23 @@ redaction-quality: rust $(TOOLS)/quality.done ## precision and recall of redacti
 redaction-speed: rust ## how fast texts are masked, natively
 	@$(CARGO) run --quiet --release -p sluice-core --example redaction_speed
 
+bench: build envoy $(TOOLS)/bench/python.done ## measure beside others, into docs/benchmarks.md; CONTENDERS= WORKLOADS= SECONDS= ROUNDS= MINUTES=
+	@$(BENCH)
+
+bench-smoke: build envoy $(TOOLS)/bench/python.done ## the load generator's tests, and a moment of `make bench` with a look at its figures
+	@$(CARGO) test --quiet --release --locked --manifest-path bench/load/Cargo.toml --target-dir $(TOOLS)/bench/load
+	@ENVOY="$$($(SLUICE) envoy)" $(TOOLS)/bench/python/bin/python bench/smoke.py
+
+bench-core: rust ## what single steps cost in the core, natively
+	@$(CARGO) bench --quiet -p sluice-core --bench steps
+
 guard-quality: rust $(TOOLS)/guards.done ## how well prompt injections are found, into docs/guards-quality.md
 	@$(CARGO) build --quiet --release -p sluice-core --example guard_lines
 	@$(TOOLS)/guards/bin/python bench/guards/quality.py --output docs/guards-quality.md
-limits-cost: build mocks ## what 1 to 1,000 limits cost a request, natively and in Envoy (docs/limits.md); needs wrk
+
+limits-cost: build envoy $(TOOLS)/bench/python.done ## what 1 to 1,000 limits cost a request, natively and in Envoy (docs/limits.md)
 	@$(CARGO) run --quiet --release -p sluice-core --example limits
-	@ENVOY="$$($(SLUICE) envoy)" python3 bench/limits.py
+	@$(BENCH) --contenders sluice-empty --workloads limits --results target/limits-cost.json --page /dev/stdout
 
 time-zones: ## renew core/data/time-zones.txt from the newest time zone database
 	@python3 -m venv $(TOOLS)/time-zones
@@ -121,6 +136,11 @@ $(TOOLS)/python.done: integration-tests/requirements.txt scripts/install-python.
 
 $(TOOLS)/quality.done: bench/redaction/requirements.txt scripts/install-python.sh
 	@scripts/install-python.sh $(TOOLS)/quality bench/redaction/requirements.txt
+	@touch $@
+
+$(TOOLS)/bench/python.done: bench/requirements.txt
+	@python3 -m venv $(TOOLS)/bench/python
+	@$(TOOLS)/bench/python/bin/python -m pip install --quiet --disable-pip-version-check --requirement bench/requirements.txt
 	@touch $@
 
 $(TOOLS)/guards.done: bench/guards/requirements.txt
