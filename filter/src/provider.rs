@@ -203,9 +203,9 @@ impl ProviderFilter {
     fn take_chunk(&mut self, size: usize, end_of_stream: bool) -> Result<(), host::Refused> {
         let Response::Streaming { stream, out } = &mut self.response else { return Ok(()) };
         if stream.is_cut() {
-            // The client has got its end with the chunk before; now the provider has to stop too.
+            // The client has got its end with the chunk before; now the provider has to stop too, where it would go on.
             host::set_buffer(BufferType::HttpResponseBody, 0, size, &[])?;
-            return if end_of_stream { Ok(()) } else { host::close_stream() };
+            return if end_of_stream || !stream.is_stopped() { Ok(()) } else { host::close_stream() };
         }
         let chunk = host::buffer(BufferType::HttpResponseBody, 0, size)?;
         out.clear();

@@ -21,6 +21,8 @@ pub struct StreamAnswer {
     progress: Progress,
     /// We have ended the answer ourselves: whatever else comes is not for the client.
     cut: bool,
+    /// That was our decision, and no fault of the provider's: it would go on.
+    stopped: bool,
     /// What the client's bytes go through first: guards.
     watch: Option<(Watch, StreamMask)>,
     /// What the client's bytes go through last.
@@ -121,6 +123,7 @@ impl StreamAnswer {
                 over: false,
             },
             cut: false,
+            stopped: false,
             watch: None,
             mask: None,
         }
@@ -290,6 +293,7 @@ impl StreamAnswer {
         if let Way::Native(passage) = &mut self.way {
             passage.tail.clear();
         }
+        self.stopped = true;
         let mut plain = Vec::new();
         self.fail(failure, &mut plain);
         self.deliver(&plain, false, true, out);
@@ -308,7 +312,7 @@ impl StreamAnswer {
         }
         let Some(rule) = mask.blocked() else { return self.mask(&seen, waiting, is_end, out) };
         self.progress.over = true;
-        self.cut = true;
+        (self.cut, self.stopped) = (true, true);
         if waiting && seen.is_empty() {
             self.progress.held = Held::Failed(watch.withheld(rule));
             return;
@@ -333,7 +337,7 @@ impl StreamAnswer {
         let Some(rule) = mask.blocked() else { return };
         let failure = veil.withheld(rule);
         self.progress.over = true;
-        self.cut = true;
+        (self.cut, self.stopped) = (true, true);
         if waiting && out.is_empty() {
             self.progress.held = Held::Failed(failure);
         } else if self.is_of_events() {
@@ -348,6 +352,11 @@ impl StreamAnswer {
     /// Whether the answer was ended here, so that nothing else of the provider's is for the client.
     pub fn is_cut(&self) -> bool {
         self.cut
+    }
+
+    /// Whether it was ended here although the provider would go on, which has to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// Whether the client's stream is made of server-sent events.
