@@ -169,3 +169,17 @@ fn what_holds_nothing_flows() {
         assert!(masker.held() <= 12, "{} are held after {out:?}", masker.held());
     }
 }
+
+#[test]
+fn what_fuzzing_has_found_stays_mended() {
+    let text = "call[passw15 555 264399\", password=nhteru2-x9us_s+9\0\0\0ter2-x9s+9$-012-784#45678\0\0\0\0\0\0\0\090GB";
+    for action in [Action::Mask, Action::Pseudonym] {
+        let once = mask(&mut session(&ALL, action), text);
+        assert!(!once.contains("nhteru2"), "{once}");
+        assert_eq!(mask(&mut session(&ALL, action), &once), once);
+        for (cut, _) in text.char_indices() {
+            let (begin, end) = text.split_at(cut);
+            assert_eq!(mask_in_pieces(&mut session(&ALL, action), &[begin, end]), once, "cut at {cut}");
+        }
+    }
+}
