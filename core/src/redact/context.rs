@@ -58,9 +58,9 @@ impl Words {
         self.any(text, 0, |_, _| true)
     }
 
-    /// Whether one of them stands in the last bytes of a text; `most` of them, and one before, which no word begins with.
-    pub fn end(&self, text: &[u8], most: usize) -> bool {
-        self.any(text, text.len().saturating_sub(most), |_, _| true)
+    /// Whether one of them stands in the last bytes of a text, at most [`BEFORE`] of them.
+    pub fn end(&self, text: &[u8], beginnings: Beginnings, most: usize) -> bool {
+        beginnings.within(text.len(), most).any(|at| self.begin(text, at, |_, _| true))
     }
 
     /// Whether one of them ends a text, and then comes a colon or an equals sign: `"password": "`.
@@ -82,15 +82,15 @@ impl Words {
 
     /// Whether a word fits that begins in a text, at `from` or behind, by its length and by that of the text from it on.
     fn any(&self, text: &[u8], from: usize, fits: fn(usize, usize) -> bool) -> bool {
-        text.iter().enumerate().skip(from).any(|(at, byte)| {
-            self.of_first(*byte).is_some_and(|range| {
-                begins_word(text, at) && {
-                    let rest = text.get(at..).unwrap_or_default();
-                    let mut words = self.like(range, rest);
-                    words.any(|word| word_at(rest, word).is_some_and(|length| fits(length, rest.len())))
-                }
-            })
-        })
+        (from..text.len()).any(|at| begins_word(text, at) && self.begin(text, at, fits))
+    }
+
+    /// Whether a word fits that begins at a place, at which words can begin.
+    fn begin(&self, text: &[u8], at: usize, fits: fn(usize, usize) -> bool) -> bool {
+        let rest = text.get(at..).unwrap_or_default();
+        let range = rest.first().and_then(|byte| self.of_first(*byte));
+        let mut words = range.into_iter().flat_map(|range| self.like(range, rest));
+        words.any(|word| word_at(rest, word).is_some_and(|length| fits(length, rest.len())))
     }
 
     /// Where the words are that begin with a letter; `None` where there are none.
@@ -123,6 +123,28 @@ impl Head {
     /// Whether one may be the beginning of the other, as [`same`] compares them.
     fn is_like(self, other: Self) -> bool {
         (self.bytes ^ other.bytes) & self.mask & other.mask == 0
+    }
+}
+
+/// Where words can begin in the last [`BEFORE`] bytes of a text: a bit for each byte, the lowest for the last one.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginnings(u64);
+
+impl Beginnings {
+    /// Of a text with one byte more than is asked about, if it has that many: it says whether a word begins behind it.
+    pub fn of(text: &[u8]) -> Self {
+        let places = (0..text.len().min(BEFORE)).filter(|back| begins_word(text, text.len() - 1 - back));
+        Self(places.fold(0, |bits, back| bits | 1 << back))
+    }
+
+    /// The places among the last bytes of the text that they are of.
+    fn within(self, length: usize, most: usize) -> impl Iterator<Item = usize> {
+        let mut bits = if most < BEFORE { self.0 & ((1 << most) - 1) } else { self.0 };
+        std::iter::from_fn(move || {
+            let back = bits.checked_ilog2()?;
+            bits ^= 1 << back;
+            Some(length - 1 - back as usize)
+        })
     }
 }
 
