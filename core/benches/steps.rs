@@ -108,9 +108,13 @@ fn limits(bencher: Bencher, count: usize, when: Value) {
 #[divan::bench(args = ["nothing", "words", "prompt_injection", "redaction"], consts = [1, 16])]
 fn request_through<const KILOBYTES_EACH: usize>(bencher: Bencher, what: &str) {
     let section = match what {
-        "words" => json!({"guards": [{"name": "w", "kind": "words", "words": ["project nightingale", "blackbird*"]}]}),
+        "words" => {
+            json!({"guards": [{"name": "w", "kind": "words", "words": ["project nightingale", "blackbird*"]}]})
+        }
         "prompt_injection" => json!({"guards": [{"name": "i", "kind": "prompt_injection"}]}),
-        "redaction" => json!({"redaction": {"rules": ["pii", "secrets", "gdpr", "hipaa", "pci"], "request": "mask"}}),
+        "redaction" => {
+            json!({"redaction": {"rules": ["pii", "secrets", "gdpr", "hipaa", "pci"], "request": "mask"}})
+        }
         _ => json!({}),
     };
     let mut document = document("openai", &[], json!({"anonymous": "allow"}));
