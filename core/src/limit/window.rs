@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
+use crate::packed::TIME_ZONES;
+
 /// How long a limit counts before it begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Period {
@@ -34,9 +36,6 @@ pub struct Window {
 /// Where the calendar is kept: a zone of the IANA database, or a fixed distance from UTC.
 #[derive(Clone)]
 pub struct Zone(TimeZone);
-
-/// Names of zones and their rules, a line each.
-const ZONES: &str = include_str!("../../data/time-zones.txt");
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -119,7 +118,7 @@ impl Zone {
         if let Some(offset) = fixed(name) {
             return Ok(Self(offset.to_time_zone()));
         }
-        let rule = ZONES
+        let rule = TIME_ZONES
             .lines()
             .filter(|line| !line.starts_with('#'))
             .find_map(|line| line.split_once(' ').filter(|(zone, _)| *zone == name))
