@@ -221,7 +221,11 @@ fn every_word_is_a_period() {
 }
 
 fn names() -> Vec<&'static str> {
-    TIME_ZONES.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_once(' ').unwrap().0).collect()
+    TIME_ZONES
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_once(' ').unwrap().0)
+        .collect()
 }
 
 /// Every rule there is, with one of the zones that follow it.
