@@ -104,6 +104,32 @@ fn limits(bencher: Bencher, count: usize, when: Value) {
     });
 }
 
+/// A request with guards, and one with all packs of redaction, from its headers to what the provider gets; nothing is found in it.
+#[divan::bench(args = ["nothing", "words", "prompt_injection", "redaction"], consts = [1, 16])]
+fn request_through<const KILOBYTES_EACH: usize>(bencher: Bencher, what: &str) {
+    let section = match what {
+        "words" => {
+            json!({"guards": [{"name": "w", "kind": "words", "words": ["project nightingale", "blackbird*"]}]})
+        }
+        "prompt_injection" => json!({"guards": [{"name": "i", "kind": "prompt_injection"}]}),
+        "redaction" => {
+            json!({"redaction": {"rules": ["pii", "secrets", "gdpr", "hipaa", "pci"], "request": "mask"}})
+        }
+        _ => json!({}),
+    };
+    let mut document = document("openai", &[], json!({"anonymous": "allow"}));
+    for (name, value) in section.as_object().unwrap() {
+        document[name] = value.clone();
+    }
+    let plan = Arc::new(policy::load(document.to_string().as_bytes(), &|_| Some("key".to_owned())).unwrap());
+    let (body, memory) = (request(KILOBYTES_EACH, false), LocalMemory::default());
+    bencher.counter(BytesCount::new(body.len())).with_inputs(|| body.clone()).bench_values(|body| {
+        let mut exchange = open(&plan, body, &memory);
+        let sent = exchange.attempt("p", 1, &memory, NOW).unwrap_or_else(|failure| panic!("{failure:?}"));
+        (exchange, sent)
+    });
+}
+
 /// A text of 64 KB with all rules that are on by default.
 #[divan::bench(args = ["prose", "personal"])]
 fn redact(bencher: Bencher, kind: &str) {

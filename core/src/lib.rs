@@ -12,6 +12,7 @@ pub mod guard;
 pub mod identity;
 mod json;
 pub mod limit;
+mod packed;
 pub mod policy;
 pub mod price;
 pub mod redact;

@@ -3,7 +3,7 @@
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 use sluice_core::dialect::ClientDialect;
-use sluice_core::exchange::{Attempt, Held, Length, PROVIDER_HEADER, Reply, Step, StreamAnswer};
+use sluice_core::exchange::{Attempt, Exchange, Held, Length, PROVIDER_HEADER, Reply, Step, StreamAnswer};
 use sluice_core::failure::Failure;
 
 use crate::exchanges::{self, Shared};
@@ -16,6 +16,8 @@ pub struct ProviderFilter {
     attempt: Option<Attempt>,
     /// The body that takes the place of the client's, until it is sent; the client's passes where there is none.
     request: Option<std::sync::Arc<Vec<u8>>>,
+    /// The provider's headers, until the client's take their place.
+    headers: Vec<(String, String)>,
     response: Response,
 }
 
@@ -44,10 +46,12 @@ enum Response {
 
 const METADATA: [&str; 4] = ["xds", "upstream_host_metadata", "filter_metadata", "sluice"];
 
-fn target_of_endpoint() -> Option<(String, u32)> {
+/// What the endpoint's metadata says that Envoy has chosen. Of a provider with one target, more than its name need not be asked.
+fn target_of_endpoint(exchange: &Exchange) -> Option<(String, u32)> {
     let [xds, metadata, filters, sluice] = METADATA;
     let provider = host::text_property(&[xds, metadata, filters, sluice, "provider"])?;
-    let occurrence = host::text_property(&[xds, metadata, filters, sluice, "occurrence"])?.parse().ok()?;
+    let told = || host::text_property(&[xds, metadata, filters, sluice, "occurrence"])?.parse().ok();
+    let occurrence = exchange.only_occurrence(&provider).or_else(told)?;
     Some((provider, occurrence))
 }
 
@@ -62,7 +66,7 @@ impl ProviderFilter {
                 "The provider filter found no exchange: it has to share its VM with the policy filter.",
             )
         })?;
-        let (provider, occurrence) = target_of_endpoint()
+        let (provider, occurrence) = target_of_endpoint(&exchange.borrow())
             .ok_or_else(|| Failure::operator("The endpoint's metadata does not name its provider."))?;
         let (request, attempt) =
             exchange.borrow_mut().attempt(&provider, occurrence, &host::Shared, host::now())?;
@@ -104,15 +108,14 @@ impl ProviderFilter {
 
     /// Puts the client's headers in the place of the provider's.
     fn release(
-        &self,
+        &mut self,
         status: u16,
         own: &[(&'static str, String)],
         length: Length,
     ) -> Result<(), host::Refused> {
         let Some(attempt) = &self.attempt else { return Ok(()) };
-        let response = MapType::HttpResponseHeaders;
-        let headers = attempt.headers_for_client(host::headers(response)?, status, own, length);
-        host::set_headers(response, &headers)
+        let headers = attempt.headers_for_client(std::mem::take(&mut self.headers), status, own, length);
+        host::set_headers(MapType::HttpResponseHeaders, &headers)
     }
 
     /// The response is whole, or longer than what is held.
@@ -259,8 +262,10 @@ impl HttpContext for ProviderFilter {
         let (Some(attempt), Some(exchange)) = (&self.attempt, &self.exchange) else {
             return Action::Continue;
         };
-        let response = MapType::HttpResponseHeaders;
-        let header = |name: &str| host::header(response, name).ok().flatten();
+        self.headers = host::headers(MapType::HttpResponseHeaders).unwrap_or_default();
+        let header = |name: &str| {
+            self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone())
+        };
         let status = header(":status").and_then(|status| status.parse().ok()).unwrap_or(0);
         let step = attempt.headers(&mut exchange.borrow_mut(), status, &header, now());
         match step {

@@ -182,14 +182,27 @@ impl Exchange {
 
     /// The headers that make Envoy route the request, and retry it on the next target.
     pub fn routing(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let retries = self.targets.len().saturating_sub(1);
+        let mut headers = vec![
             (ROUTE_HEADER, self.route.clone()),
             (IDLE_TIMEOUT_HEADER, self.model.timeouts.idle.as_millis().to_string()),
-            ("x-envoy-max-retries", self.targets.len().saturating_sub(1).to_string()),
-            ("x-envoy-retry-on", "connect-failure,reset,retriable-status-codes".to_owned()),
-            ("x-envoy-retriable-status-codes", RETRIABLE.map(|status| status.to_string()).join(",")),
+            ("x-envoy-max-retries", retries.to_string()),
             ("x-envoy-upstream-rq-per-try-timeout-ms", self.model.timeouts.attempt.as_millis().to_string()),
-        ]
+        ];
+        if retries > 0 {
+            let statuses = RETRIABLE.map(|status| status.to_string()).join(",");
+            headers.push(("x-envoy-retry-on", "connect-failure,reset,retriable-status-codes".to_owned()));
+            headers.push(("x-envoy-retriable-status-codes", statuses));
+        }
+        headers
+    }
+
+    /// Which of a provider's targets is tried, by its number among them; `None` where none is, or several are.
+    pub fn only_occurrence(&self, provider: &str) -> Option<u32> {
+        let targets = self.targets.iter().filter_map(|index| self.model.targets.get(*index));
+        let mut theirs = targets.filter(|target| target.provider.name == provider);
+        let only = theirs.next()?;
+        theirs.next().is_none().then_some(only.occurrence)
     }
 
     /// Headers for the client, whoever made the answer: who failed before, and what was left out or changed.

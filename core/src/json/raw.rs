@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{self, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -91,26 +92,52 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
 
 /// How deep well-formed JSON text is nested.
 fn depth(text: &str) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in text.bytes() {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => in_string = true,
-            b'[' | b'{' => {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'[' | b'{' | b']' | b'}')) {
+        let (head, tail) = rest.split_at(at + 1);
+        rest = tail;
+        match head.last() {
+            Some(b'"') => rest = behind_string(tail),
+            Some(b'[' | b'{') => {
                 depth += 1;
                 deepest = deepest.max(depth);
             }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
+            _ => depth = depth.saturating_sub(1),
         }
     }
     deepest
+}
+
+/// What comes behind a string of which the quotation mark is read. Most of a body is text, so this goes by leaps.
+fn behind_string(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let Some(at) = memchr2(b'"', b'\\', rest) {
+        let (head, tail) = rest.split_at(at + 1);
+        match head.last() {
+            Some(b'"') => return tail,
+            _ => rest = tail.get(1..).unwrap_or_default(),
+        }
+    }
+    &[]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::depth;
+
+    #[test]
+    fn depth_counts_what_stands_outside_of_strings() {
+        for (text, levels) in [
+            ("1", 0),
+            (r#""[[{""#, 0),
+            ("[]", 1),
+            (r#"[[],{"a":[1]}]"#, 3),
+            (r#"{"a":"[{\"[{","b":"\\"}"#, 1),
+            (r#"["\\\"]]]",["é",["\u005b"]]]"#, 3),
+            (r#"[{}, {"[": "]"}, [[]]]"#, 3),
+        ] {
+            assert_eq!(depth(text), levels, "{text}");
+        }
+    }
 }

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
+use crate::packed::TIME_ZONES;
+
 /// How long a limit counts before it begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Period {
@@ -34,9 +36,6 @@ pub struct Window {
 /// Where the calendar is kept: a zone of the IANA database, or a fixed distance from UTC.
 #[derive(Clone)]
 pub struct Zone(TimeZone);
-
-/// Names of zones and their rules, a line each.
-const ZONES: &str = include_str!("../../data/time-zones.txt");
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -115,11 +114,11 @@ impl Zone {
     ///
     /// # Errors
     /// What is wrong with the name, to be read behind it.
-    pub fn parse(name: &str) -> Result<Self, String> {
+    pub fn parse(name: &str) -> Result<Self, &'static str> {
         if let Some(offset) = fixed(name) {
             return Ok(Self(offset.to_time_zone()));
         }
-        let rule = ZONES
+        let rule = TIME_ZONES
             .lines()
             .filter(|line| !line.starts_with('#'))
             .find_map(|line| line.split_once(' ').filter(|(zone, _)| *zone == name))
@@ -127,7 +126,8 @@ impl Zone {
             .ok_or(
                 "is no zone of the IANA database such as `Europe/Berlin`, nor an offset such as `+05:30`",
             )?;
-        TimeZone::posix(rule).map(Self).map_err(|error| format!("follows a rule that can't be read: {error}"))
+        // What is wrong with a rule of our own data is for our tests: the library's words for it take 30 kB of the module.
+        TimeZone::posix(rule).map(Self).map_err(|_| "follows a rule that can't be read")
     }
 
     /// Seconds east of UTC; `None` behind the end of the calendar.

@@ -1,11 +1,10 @@
-//! The built-in rate card: the vendors' prices as data, searched when a policy is compiled.
+//! The built-in rate card: the vendors' prices as data, searched when a policy is compiled. Its own first lines say how it is
+//! written.
 
 use super::rates::{COMPONENTS, Component, Rates, Sheet};
 use super::{Bands, Origin, Price, parse_decimal};
+use crate::packed::RATE_CARD;
 use crate::usage::ServiceTier;
-
-/// Its own first lines say how it is written.
-const CARD: &str = include_str!("../../data/rate-card.txt");
 
 const TIERS: [(&str, ServiceTier); 4] = [
     ("batch", ServiceTier::Batch),
@@ -31,7 +30,7 @@ pub(super) fn find(vendor: &str, model: &str) -> Option<Price> {
 
 /// Whose models a vendor sells besides, and the lines of its own.
 fn section(vendor: &str) -> Option<(impl Iterator<Item = &'static str>, &'static str)> {
-    CARD.split("\n@").find_map(|section| {
+    RATE_CARD.split("\n@").find_map(|section| {
         let (head, lines) = section.split_once('\n')?;
         let mut names = head.split(' ');
         (names.next() == Some(vendor)).then_some((names, lines))
@@ -161,7 +160,7 @@ impl Part {
 /// Each model's line of the card: its names and its prices.
 #[cfg(test)]
 pub(super) fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let models = CARD.split("\n@").skip(1).flat_map(|section| section.lines().skip(1));
+    let models = RATE_CARD.split("\n@").skip(1).flat_map(|section| section.lines().skip(1));
     models.filter(|line| !line.is_empty()).map(|line| line.split_once(" = ").expect(line))
 }
 
@@ -171,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_whole_card_can_be_read() {
-        for section in CARD.split("\n@").skip(1) {
+        for section in RATE_CARD.split("\n@").skip(1) {
             let (head, _) = section.split_once('\n').expect("has models");
             assert!(head.split(' ').all(|vendor| self::section(vendor).is_some()), "{head}");
         }

@@ -1,6 +1,7 @@
 //! Words around a match.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// How far before a match a word may stand, in bytes.
 pub const BEFORE: usize = 64;
@@ -18,22 +19,30 @@ pub const AGAINST: usize = 24;
 pub struct Words {
     /// In the order of their first letters.
     words: Vec<Cow<'static, str>>,
+    /// How each of them begins, to tell most of them from a text at a glance.
+    heads: Vec<Head>,
     /// Where the words of each first letter begin, and where they end.
     places: [u16; 28],
+}
+
+/// The first bytes of a text, as far as it has them.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    bytes: u32,
+    mask: u32,
 }
 
 impl Words {
     pub fn new(words: impl IntoIterator<Item = Cow<'static, str>>) -> Self {
         let first = |word: &Cow<'static, str>| word.bytes().next().map_or(0, letter);
-        let mut sorted: Vec<Cow<'static, str>> = Vec::new();
-        for word in words {
-            let place = sorted.partition_point(|known| first(known) <= first(&word));
-            sorted.insert(place, word);
-        }
+        let mut sorted: Vec<Cow<'static, str>> = words.into_iter().collect();
+        sorted.sort_unstable_by(|one, other| (first(one), one).cmp(&(first(other), other)));
+        sorted.dedup();
         let places = std::array::from_fn(|letter| {
             u16::try_from(sorted.partition_point(|word| first(word) < letter)).unwrap_or(u16::MAX)
         });
-        Self { words: sorted, places }
+        let heads = sorted.iter().map(|word| Head::of(word.trim_end_matches('*').as_bytes())).collect();
+        Self { words: sorted, heads, places }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Cow<'static, str>> {
@@ -49,9 +58,9 @@ impl Words {
         self.any(text, 0, |_, _| true)
     }
 
-    /// Whether one of them stands in the last bytes of a text; `most` of them, and one before, which no word begins with.
-    pub fn end(&self, text: &[u8], most: usize) -> bool {
-        self.any(text, text.len().saturating_sub(most), |_, _| true)
+    /// Whether one of them stands in the last bytes of a text, at most [`BEFORE`] of them.
+    pub fn end(&self, text: &[u8], beginnings: Beginnings, most: usize) -> bool {
+        beginnings.within(text.len(), most).any(|at| self.begin(text, at, |_, _| true))
     }
 
     /// Whether one of them ends a text, and then comes a colon or an equals sign: `"password": "`.
@@ -63,32 +72,79 @@ impl Words {
 
     /// Whether one of them may begin at a place of a text: it does, or the text ends before that can be told.
     pub fn may_begin(&self, text: &[u8], at: usize) -> bool {
-        let words = self.of_first(text.get(at).copied().unwrap_or_default());
-        !words.is_empty() && begins_word(text, at) && {
-            let rest = text.get(at..).unwrap_or_default();
-            words.iter().any(|word| same(rest, word.trim_end_matches('*').as_bytes()))
-        }
-    }
-
-    /// Whether a word fits that begins in a text, at `from` or behind, by its length and by that of the text from it on.
-    fn any(&self, text: &[u8], from: usize, fits: fn(usize, usize) -> bool) -> bool {
-        text.iter().enumerate().skip(from).any(|(at, byte)| {
-            let words = self.of_first(*byte);
-            !words.is_empty() && begins_word(text, at) && {
+        self.of_first(text.get(at).copied().unwrap_or_default()).is_some_and(|range| {
+            begins_word(text, at) && {
                 let rest = text.get(at..).unwrap_or_default();
-                words.iter().any(|word| word_at(rest, word).is_some_and(|length| fits(length, rest.len())))
+                self.like(range, rest).any(|word| same(rest, word.trim_end_matches('*').as_bytes()))
             }
         })
     }
 
-    fn of_first(&self, byte: u8) -> &[Cow<'static, str>] {
+    /// Whether a word fits that begins in a text, at `from` or behind, by its length and by that of the text from it on.
+    fn any(&self, text: &[u8], from: usize, fits: fn(usize, usize) -> bool) -> bool {
+        (from..text.len()).any(|at| begins_word(text, at) && self.begin(text, at, fits))
+    }
+
+    /// Whether a word fits that begins at a place, at which words can begin.
+    fn begin(&self, text: &[u8], at: usize, fits: fn(usize, usize) -> bool) -> bool {
+        let rest = text.get(at..).unwrap_or_default();
+        let range = rest.first().and_then(|byte| self.of_first(*byte));
+        let mut words = range.into_iter().flat_map(|range| self.like(range, rest));
+        words.any(|word| word_at(rest, word).is_some_and(|length| fits(length, rest.len())))
+    }
+
+    /// Where the words are that begin with a letter; `None` where there are none.
+    fn of_first(&self, byte: u8) -> Option<Range<usize>> {
         let letter = letter(byte);
-        match (self.places.get(letter), self.places.get(letter + 1)) {
-            (Some(from), Some(to)) => {
-                self.words.get(usize::from(*from)..usize::from(*to)).unwrap_or_default()
-            }
-            _ => &[],
-        }
+        let range = usize::from(*self.places.get(letter)?)..usize::from(*self.places.get(letter + 1)?);
+        (!range.is_empty()).then_some(range)
+    }
+
+    /// Those of some words whose first bytes are like a text's.
+    fn like(&self, range: Range<usize>, text: &[u8]) -> impl Iterator<Item = &Cow<'static, str>> {
+        let head = Head::of(text);
+        let words = self.words.get(range.clone()).unwrap_or_default();
+        let heads = self.heads.get(range).unwrap_or_default();
+        words.iter().zip(heads).filter(move |(_, known)| known.is_like(head)).map(|(word, _)| word)
+    }
+}
+
+impl Head {
+    fn of(text: &[u8]) -> Self {
+        text.iter().take(size_of::<u32>()).enumerate().fold(Self { bytes: 0, mask: 0 }, |head, (at, byte)| {
+            let byte = match byte {
+                b'_' | b'-' | b'.' | b'\n' => b' ',
+                byte => byte.to_ascii_lowercase(),
+            };
+            Self { bytes: head.bytes | u32::from(byte) << (8 * at), mask: head.mask | 0xFF << (8 * at) }
+        })
+    }
+
+    /// Whether one may be the beginning of the other, as [`same`] compares them.
+    fn is_like(self, other: Self) -> bool {
+        (self.bytes ^ other.bytes) & self.mask & other.mask == 0
+    }
+}
+
+/// Where words can begin in the last [`BEFORE`] bytes of a text: a bit for each byte, the lowest for the last one.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginnings(u64);
+
+impl Beginnings {
+    /// Of a text with one byte more than is asked about, if it has that many: it says whether a word begins behind it.
+    pub fn of(text: &[u8]) -> Self {
+        let places = (0..text.len().min(BEFORE)).filter(|back| begins_word(text, text.len() - 1 - back));
+        Self(places.fold(0, |bits, back| bits | 1 << back))
+    }
+
+    /// The places among the last bytes of the text that they are of.
+    fn within(self, length: usize, most: usize) -> impl Iterator<Item = usize> {
+        let mut bits = if most < BEFORE { self.0 & ((1 << most) - 1) } else { self.0 };
+        std::iter::from_fn(move || {
+            let back = bits.checked_ilog2()?;
+            bits ^= 1 << back;
+            Some(length - 1 - back as usize)
+        })
     }
 }
 

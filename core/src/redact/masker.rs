@@ -1,5 +1,6 @@
 //! One text, masked as it comes.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::automaton::Set;
@@ -133,6 +134,7 @@ impl Masker {
                     text,
                     history: &self.history,
                     last,
+                    before: Cell::new(None),
                 };
                 found.clear();
                 match scan.find(caches, at, gates, &mut self.pause, &mut found) {

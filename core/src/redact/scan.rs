@@ -1,10 +1,12 @@
 //! What rules find at one place of a text.
 
+use std::cell::Cell;
+
 use super::LONGEST_MATCH;
 use super::action::Action;
 use super::automaton::{Cache, State};
 use super::cluster::Candidate;
-use super::context::{self, Words};
+use super::context::{self, Beginnings, Words};
 use super::normal::BARRIER;
 use super::redactor::{Caches, End, Gate, Redactor, Shape, WORD};
 use super::rule::Check;
@@ -35,6 +37,8 @@ pub struct Scan<'a> {
     pub history: &'a History,
     /// Whether the text has come to its end.
     pub last: bool,
+    /// Where words begin before the place that was asked about last: many patterns ask about the same one.
+    pub before: Cell<Option<(usize, Beginnings)>>,
 }
 
 /// What was found at a place.
@@ -332,21 +336,26 @@ impl Scan<'_> {
     }
 
     fn fits_context(&self, shape: &Shape, start: usize, end: usize) -> Result<bool, Unfinished> {
+        if shape.near.is_empty() && shape.after.is_empty() && shape.unless.is_empty() {
+            return Ok(true);
+        }
         let mut buffer = Vec::new();
-        if !shape.unless.is_empty() {
-            let before = self.history.window(self.text, start, context::AGAINST + 1, &mut buffer);
-            if shape.unless.end(before, context::AGAINST) {
-                return Ok(false);
-            }
+        let before = self.history.window(self.text, start, context::LOOK, &mut buffer);
+        let beginnings = match self.before.get() {
+            Some((place, beginnings)) if place == start => beginnings,
+            _ => Beginnings::of(before),
+        };
+        self.before.set(Some((start, beginnings)));
+        if shape.unless.end(before, beginnings, context::AGAINST) {
+            return Ok(false);
         }
         if shape.near.is_empty() && shape.after.is_empty() {
             return Ok(true);
         }
-        let before = self.history.window(self.text, start, context::LOOK, &mut buffer);
         if shape.gate == Gate::Assigned {
             return Ok(shape.near.are_assigned_to(before));
         }
-        if shape.near.end(before, context::BEFORE) {
+        if shape.near.end(before, beginnings, context::BEFORE) {
             return Ok(true);
         }
         if shape.after.is_empty() {

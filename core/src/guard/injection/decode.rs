@@ -43,42 +43,51 @@ pub fn decoded(text: &str, words: &Words) -> Vec<(String, How)> {
     }
     found.extend((!base64.is_empty()).then_some((base64, How::Base64)));
     found.extend((!hexadecimal.is_empty()).then_some((hexadecimal, How::Hexadecimal)));
-    // Common words of English, and those of orders, as they look then.
-    const MOVED: [&[u8]; 10] = [
-        b"gur",
-        b"naq",
-        b"lbhe",
-        b"lbh",
-        b"vtaber",
-        b"cerivbhf",
-        b"vafgehpgvbaf",
-        b"flfgrz",
-        b"cebzcg",
-        b"erirny",
-    ];
-    const TURNED: [&[u8]; 10] = [
-        b"eht",
-        b"dna",
-        b"ruoy",
-        b"uoy",
-        b"erongi",
-        b"suoiverp",
-        b"snoitcurtsni",
-        b"metsys",
-        b"tpmorp",
-        b"laever",
-    ];
-    let of = |wanted: &[&[u8]]| {
+    let of = |is_one: fn(&[u8]) -> bool| {
         let words = words.plain.split(|byte| matches!(byte, b' ' | b'\n'));
-        words.filter(|word| wanted.contains(word)).take(ENOUGH).count() >= ENOUGH
+        words.filter(|word| is_one(word)).take(ENOUGH).count() >= ENOUGH
     };
-    if of(&MOVED) {
+    if of(is_moved) {
         found.push((text.chars().map(move_letter).collect(), How::Rot13));
     }
-    if of(&TURNED) {
+    if of(is_turned) {
         found.push((text.chars().rev().collect(), How::Backwards));
     }
     found
+}
+
+/// Common words of English, and those of orders, with their letters moved.
+fn is_moved(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"gur"
+            | b"naq"
+            | b"lbhe"
+            | b"lbh"
+            | b"vtaber"
+            | b"cerivbhf"
+            | b"vafgehpgvbaf"
+            | b"flfgrz"
+            | b"cebzcg"
+            | b"erirny"
+    )
+}
+
+/// The same words, backwards.
+fn is_turned(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"eht"
+            | b"dna"
+            | b"ruoy"
+            | b"uoy"
+            | b"erongi"
+            | b"suoiverp"
+            | b"snoitcurtsni"
+            | b"metsys"
+            | b"tpmorp"
+            | b"laever"
+    )
 }
 
 fn from_hexadecimal(run: &str) -> Option<String> {

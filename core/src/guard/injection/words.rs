@@ -33,7 +33,7 @@ impl Words {
         let mut normal = Normal::new(Escapes::Text);
         normal.extend(&lower(text), &Bare, true);
         let marked = normal.bytes().to_ascii_lowercase();
-        let mut words = Self::default();
+        let mut words = Self { plain: Vec::with_capacity(marked.len()), ..Self::default() };
         let mut alone = 0;
         let mut at = 0;
         while let Some(byte) = marked.get(at) {
@@ -74,7 +74,8 @@ impl Words {
                     self.plain.push(last);
                 }
             }
-            false => self.plain.extend(word.iter().filter(|byte| **byte != b'\'')),
+            false if word.contains(&b'\'') => self.plain.extend(word.iter().filter(|byte| **byte != b'\'')),
+            false => self.plain.extend_from_slice(word),
         }
     }
 
@@ -140,7 +141,8 @@ fn is_end(byte: u8, text: &[u8]) -> bool {
 
 /// How long the word is that a text begins with.
 fn word(text: &[u8]) -> usize {
-    let mut at = 1;
+    // Nearly all words are letters only.
+    let mut at = text.iter().take_while(|byte| byte.is_ascii_lowercase()).count().max(1);
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         if separator(rest).is_some() {
             break;
@@ -152,6 +154,9 @@ fn word(text: &[u8]) -> usize {
 
 /// Whether digits stand for letters: several of them, or one between letters.
 fn is_leet(word: &[u8]) -> bool {
+    if word.iter().all(u8::is_ascii_lowercase) {
+        return false;
+    }
     let stands_in = |byte: &u8| matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'@' | b'$');
     let letters = word.iter().filter(|byte| byte.is_ascii_lowercase()).count();
     let digits = word.iter().filter(|byte| stands_in(byte)).count();

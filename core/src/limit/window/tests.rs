@@ -221,13 +221,17 @@ fn every_word_is_a_period() {
 }
 
 fn names() -> Vec<&'static str> {
-    ZONES.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_once(' ').unwrap().0).collect()
+    TIME_ZONES
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_once(' ').unwrap().0)
+        .collect()
 }
 
 /// Every rule there is, with one of the zones that follow it.
 fn rules() -> Vec<&'static str> {
     let mut seen = HashSet::new();
-    let lines = ZONES.lines().filter(|line| !line.starts_with('#'));
+    let lines = TIME_ZONES.lines().filter(|line| !line.starts_with('#'));
     lines
         .filter_map(|line| line.split_once(' ').filter(|(_, rule)| seen.insert(*rule)))
         .map(|(name, _)| name)
