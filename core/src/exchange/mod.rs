@@ -15,6 +15,7 @@ mod passing;
 mod prepare;
 mod redaction;
 mod response;
+mod schemas;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -157,6 +157,10 @@ impl Opening {
                 let (body, guarded) = self.guard(call, body)?;
                 (Some(body), guarded)
             }
+            (Service::Passage(passage), Some(body)) => {
+                let (body, guarded) = self.guard_passing(passage, content_type(&self.passing), body)?;
+                (Some(body), guarded)
+            }
             (_, body) => (body, Guarded::default()),
         };
         let applicant = |needs| Applicant {
@@ -197,10 +201,11 @@ impl Opening {
             }
             (Service::Passage(passage), body) => {
                 named = passing::model_named(passage, content_type(&self.passing), body.as_ref())?;
-                let name = match (&named, &passage.by) {
-                    (Some(named), _) => Some(named.model.as_str()),
-                    (None, By::Query { model }) => Some(model.as_str()),
-                    (None, By::Body | By::Policy) => None,
+                let name = match (&guarded.reroute, &named, &passage.by) {
+                    (Some((model, _)), _, _) => Some(model.as_str()),
+                    (None, Some(named), _) => Some(named.model.as_str()),
+                    (None, None, By::Query { model }) => Some(model.as_str()),
+                    (None, None, By::Body | By::Policy) => None,
                 };
                 let maker = Maker {
                     prepare: &|model, target| match masks {

@@ -17,6 +17,7 @@ pub use document::{
     SyncCheck, SyncEntry, TargetEntry, UnknownPrice, Unsupported, WhenEntry,
 };
 pub(crate) use document::{is_reserved_id, parse_digest};
+pub(crate) use node::Node;
 pub use plan::{Endpoint, Model, Plan, Provider, Target, Timeouts};
 
 /// One thing that is wrong with a policy document.
