@@ -20,4 +20,5 @@ pub mod route;
 pub mod shared;
 pub mod stream;
 pub mod task;
+pub mod template;
 pub mod usage;

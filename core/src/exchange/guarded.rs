@@ -29,6 +29,8 @@ pub(super) struct Guarded {
     pub(super) watch: Option<Watch>,
     /// What the answer has to fit.
     pub(super) schemas: Option<Schemas>,
+    /// The template that was filled in, `name@version`.
+    pub(super) template: Option<String>,
 }
 
 /// What guards do with an answer.
@@ -88,29 +90,39 @@ impl Opening {
     /// Asks the policy's guards. Returns the body as it goes on.
     pub(super) fn guard(&self, call: &Call, body: Arc<Vec<u8>>) -> Result<(Arc<Vec<u8>>, Guarded), Denied> {
         let guards = &self.plan.guards;
+        let filled = self.fill(call, &body)?;
+        let (body, whole) = match &filled {
+            Some(filled) => (&filled.named, &filled.whole),
+            None => (&body, &body),
+        };
+        let template = filled.as_ref().map(|filled| filled.chosen.label());
         if guards.is_empty() {
-            return Ok((body, Guarded::default()));
+            return Ok((Arc::clone(whole), Guarded { template, ..Guarded::default() }));
         }
-        let task = ClientDialect::decode(call, &body)?;
+        let task = ClientDialect::decode(call, whole)?;
         let asked = Asked {
             client: call.dialect,
             caller: self.caller.as_deref(),
             asking: &self.asking,
             task: &task,
-            body: &body,
+            body,
+            whole,
         };
         let verdict = guards.check(asked)?;
         if let Some(failure) = verdict.refusal {
             return Err(Denied::Guarded(Box::new(Refused { failure, fired: verdict.fired })));
         }
-        let replaced = verdict.body;
-        let decorated = guards.decorate(Asked { body: replaced.as_deref().unwrap_or(&body), ..asked })?;
-        let body = decorated.or(replaced).map_or_else(|| Arc::clone(&body), Arc::new);
+        let replaced = match (verdict.body, &filled) {
+            (Some(replaced), Some(filled)) => Some(filled.chosen.expand(call.dialect, &replaced)?),
+            (replaced, _) => replaced,
+        };
+        let decorated = guards.decorate(Asked { whole: replaced.as_deref().unwrap_or(whole), ..asked })?;
+        let body = decorated.or(replaced).map_or_else(|| Arc::clone(whole), Arc::new);
         let actions = guards.of_answer(asked);
         let watch =
             actions.map(|actions| Watch { plan: Arc::clone(&self.plan), actions, found: Outcome::default() });
         let schemas = Schemas::of(&self.plan, asked);
-        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute, watch, schemas }))
+        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute, watch, schemas, template }))
     }
 
     /// The same for a call that passes as it is, where its body has been read.

@@ -81,6 +81,8 @@ pub struct Asked<'a> {
     pub task: &'a Task<'a>,
     /// The client's body.
     pub body: &'a [u8],
+    /// The same as models get it: with its template filled in.
+    pub whole: &'a [u8],
 }
 
 /// A guard that has found something, and what was done.
@@ -144,7 +146,7 @@ impl Guards {
         let mut fired = vec![false; self.guards.len()];
         let mut body = None;
         if self.guards.iter().zip(&asks).any(|(guard, asks)| *asks && guard.reads_texts()) {
-            body = self.read(&asks, &mut fired, |visit| {
+            body = self.read(&asks, &mut fired, &|visit| {
                 walker::walk(asked.client, walker::Side::Request, asked.body, visit)
             })?;
         }
@@ -168,7 +170,7 @@ impl Guards {
         &self,
         asks: &[bool],
         fired: &mut [bool],
-        walk: impl FnOnce(&mut walker::Visit<'_>) -> Result<Option<Vec<u8>>, Failure>,
+        walk: &dyn Fn(&mut walker::Visit<'_>) -> Result<Option<Vec<u8>>, Failure>,
     ) -> Result<Option<Vec<u8>>, Failure> {
         let mut found = self.texts.as_ref().map(|rules| rules.session());
         let mut characters = 0_u64;
@@ -346,7 +348,9 @@ struct Passage {
 impl Passages {
     fn add(&mut self, place: &walker::Place<'_>, text: &str) {
         let path = place.path();
-        let end = path.find(']').unwrap_or(path.len());
+        // The values of a template's variables may come to stand beside each other.
+        let of_template = path.starts_with("prompt.").then_some("prompt".len());
+        let end = of_template.or_else(|| path.find(']')).unwrap_or(path.len());
         let message = path.get(..end).unwrap_or_default();
         match self.0.last_mut() {
             Some(last) if last.message == message && last.source == place.source => {

@@ -28,7 +28,7 @@ impl Guards {
         if !asks.contains(&true) {
             return Ok(Verdict::default());
         }
-        let body = self.read(&asks, &mut fired, |visit| match boundary(passed.content_type) {
+        let body = self.read(&asks, &mut fired, &|visit| match boundary(passed.content_type) {
             Some(boundary) => texts::walk_form(boundary, passed.body, visit),
             None => texts::walk_passing(passed.body, visit),
         })?;

@@ -9,6 +9,7 @@ mod events;
 mod form;
 mod gemini;
 mod openai;
+pub(crate) mod prompts;
 mod said;
 mod system;
 mod tables;

@@ -366,7 +366,9 @@ impl<'s> Compiler<'s> {
         if let Some(node) = object.get("properties") {
             let path = object.path("properties");
             for (name, node) in self.map(node, &path).unwrap_or_default() {
-                named.push((name.clone(), self.subschema(node, &join(&path, name), depth)));
+                let number = self.subschema(node, &join(&path, name), depth);
+                let place = named.partition_point(|(known, _): &(String, Number)| known < name);
+                named.insert(place, (name.clone(), number));
             }
         }
         if let Some(node) = object.get("patternProperties") {
@@ -376,7 +378,6 @@ impl<'s> Compiler<'s> {
                 patterns.extend(self.pattern_of(name, &path).map(|pattern| (pattern, number)));
             }
         }
-        named.sort();
         let others = object.get("additionalProperties");
         let others = others.map(|node| self.subschema(node, &object.path("additionalProperties"), depth));
         Some(Keyword::Properties { named, patterns, others })

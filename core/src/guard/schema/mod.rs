@@ -110,6 +110,11 @@ impl Schema {
         compile::compile(schema).map(|subschemas| Self { subschemas })
     }
 
+    /// Reads a schema that is written as JSON; `None` where it is none that is known.
+    pub fn read(text: &str) -> Option<Self> {
+        Self::new(&serde_json::from_str(text).ok()?).ok()
+    }
+
     /// Whether a text is JSON that fits. What would take more work than is meant for a text of its length doesn't.
     pub fn fits(&self, text: &str) -> bool {
         let Ok(value) = serde_json::from_str::<Node>(text) else { return false };

@@ -23,15 +23,16 @@ pub(super) fn canonical(value: &Node, out: &mut String) {
             out.push(']');
         }
         Node::Map(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by(|(one, _), (other, _)| one.cmp(other));
+            let written = |(name, member): &(String, Node)| {
+                let mut written = serde_json::to_string(name).unwrap_or_default();
+                written.push(':');
+                canonical(member, &mut written);
+                written
+            };
+            let mut members: Vec<String> = members.iter().map(written).collect();
+            members.sort_unstable();
             out.push('{');
-            for (name, member) in members {
-                out.push_str(&serde_json::to_string(name).unwrap_or_default());
-                out.push(':');
-                canonical(member, out);
-                out.push(',');
-            }
+            out.push_str(&members.join(","));
             out.push('}');
         }
     }
