@@ -166,12 +166,7 @@ impl Guards {
     }
 
     /// Reads all texts of a request, through which `walk` goes; returns it with what was replaced.
-    fn read(
-        &self,
-        asks: &[bool],
-        fired: &mut [bool],
-        walk: &dyn Fn(&mut walker::Visit<'_>) -> Result<Option<Vec<u8>>, Failure>,
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    fn read(&self, asks: &[bool], fired: &mut [bool], walk: &Walk<'_>) -> Result<Option<Vec<u8>>, Failure> {
         let mut found = self.texts.as_ref().map(|rules| rules.session());
         let mut characters = 0_u64;
         let mut passages = Passages::default();
@@ -333,6 +328,9 @@ impl Guard {
         }
     }
 }
+
+/// Goes through the texts of a body, and returns it with what was put in their stead.
+type Walk<'w> = dyn Fn(&mut walker::Visit<'_>) -> Result<Option<Vec<u8>>, Failure> + 'w;
 
 /// The texts of each message together: what is cut into parts is read as one.
 #[derive(Debug, Default)]

@@ -7,6 +7,8 @@ mod place;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use crate::access::{Asking, Patterns, When};
 use crate::dialect::ClientDialect;
 use crate::dialect::texts::prompts::{self, Member};
@@ -25,7 +27,7 @@ struct Template {
     default: Option<String>,
     models: Patterns,
     when: When,
-    versions: Vec<Version>,
+    versions: Arc<[Version]>,
 }
 
 /// One version of a template.
@@ -125,7 +127,7 @@ impl Templates {
             default: entry.default.clone(),
             models: Patterns::new(&entry.models),
             when: When::new(&entry.when),
-            versions: entry.versions.clone(),
+            versions: Arc::clone(&entry.versions),
         };
         Self(entries.iter().map(template).collect())
     }

@@ -23,7 +23,10 @@ impl Named {
             None => Vec::new(),
             Some(Some(members)) => read_values(members, VARIABLES_HEADER)?,
             Some(None) => {
-                return Err(Failure::invalid_value(VARIABLES_HEADER, "has to be an object of texts, as JSON"));
+                return Err(Failure::invalid_value(
+                    VARIABLES_HEADER,
+                    "has to be an object of texts, as JSON",
+                ));
             }
         };
         Ok(Self { id: id.to_owned(), version: version.map(str::to_owned), variables })

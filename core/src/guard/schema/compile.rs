@@ -1,7 +1,5 @@
 //! Reads a schema: every keyword that judges is known, every reference leads somewhere, and none leads in a circle.
 
-use std::collections::HashMap;
-
 use percent_encoding::percent_decode_str;
 
 use super::{Keyword, Number, Pattern, SchemaFault, Side, Type, value};
@@ -45,7 +43,7 @@ pub(super) fn compile(schema: &Node) -> Result<Vec<Vec<Keyword>>, Vec<SchemaFaul
     let mut compiler = Compiler {
         root: schema,
         subschemas: Vec::new(),
-        numbers: HashMap::new(),
+        numbers: Vec::new(),
         open: Vec::new(),
         faults: Vec::new(),
     };
@@ -67,7 +65,7 @@ struct Compiler<'s> {
     root: &'s Node,
     subschemas: Vec<Vec<Keyword>>,
     /// Of those that were read, by where they are in memory: each is compiled once, whoever refers to it.
-    numbers: HashMap<*const Node, Number>,
+    numbers: Vec<*const Node>,
     /// Of those that were referred to, what is still to be read: their numbers, places and depths.
     open: Vec<(Number, &'s Node, String, usize)>,
     faults: Vec<SchemaFault>,
@@ -112,8 +110,9 @@ impl<'s> Compiler<'s> {
 
     /// A subschema's number, and whether it is a new one.
     fn number(&mut self, node: &'s Node, path: &str, depth: usize) -> (Number, bool) {
-        if let Some(known) = self.numbers.get(&std::ptr::from_ref(node)) {
-            return (*known, false);
+        // They are few enough for that.
+        if let Some(known) = self.numbers.iter().position(|known| std::ptr::eq(*known, node)) {
+            return (known, false);
         }
         let number = self.subschemas.len();
         if number >= MAX_SUBSCHEMAS || depth > MAX_NESTING {
@@ -124,7 +123,7 @@ impl<'s> Compiler<'s> {
             return (0, false);
         }
         self.subschemas.push(Vec::new());
-        self.numbers.insert(node, number);
+        self.numbers.push(node);
         (number, true)
     }
 

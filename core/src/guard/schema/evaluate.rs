@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::cmp::Ordering;
-use std::collections::HashSet;
 
 use super::{Keyword, MAX_DEPTH, Number, Schema, Side, Type, value};
 use crate::policy::Node;
@@ -119,13 +118,10 @@ impl Evaluation<'_> {
                 Some(count >= *least && most.is_none_or(|most| count <= most))
             }
             (Keyword::UniqueItems, Node::List(items)) => {
-                let mut known = HashSet::new();
-                for item in items {
-                    if !known.insert(self.written(item)?) {
-                        return Some(false);
-                    }
-                }
-                Some(true)
+                let mut written: Vec<String> =
+                    items.iter().map(|item| self.written(item)).collect::<Option<_>>()?;
+                written.sort_unstable();
+                Some(written.windows(2).all(|pair| matches!(pair, [one, other] if one != other)))
             }
             (Keyword::Pattern(pattern), Node::Text(text)) => self.found(pattern, text),
             (Keyword::Bound { limit, side, exclusive }, Node::Integer(_) | Node::Number(_)) => {

@@ -1,6 +1,7 @@
 //! `templates`: prompts that callers use by name.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::access::{read_names, read_when};
 use crate::policy::fields::{Field, Fields};
@@ -16,7 +17,7 @@ pub struct TemplateEntry {
     pub models: Vec<String>,
     pub when: WhenEntry,
     /// Never empty.
-    pub versions: Vec<Version>,
+    pub versions: Arc<[Version]>,
 }
 
 /// How long a value may be where it is not said, in characters.
@@ -93,7 +94,7 @@ fn read_template(
         default: default.map(|(default, _)| default),
         models: models.unwrap_or_else(|| vec!["*".to_owned()]),
         when: when.unwrap_or_default(),
-        versions,
+        versions: versions.into(),
     })
 }
 
