@@ -21,4 +21,5 @@ pub mod route;
 pub mod shared;
 pub mod stream;
 pub mod task;
+pub mod template;
 pub mod usage;

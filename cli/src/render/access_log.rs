@@ -23,6 +23,7 @@ pub(super) fn access_log() -> Tree {
         "rerouted": state("rerouted"),
         "guards": state("guards"),
         "redactions": state("redactions"),
+        "template": state("template"),
         "status": "%RESPONSE_CODE%",
         "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
         "upstream": "%UPSTREAM_HOST%",

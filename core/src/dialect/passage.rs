@@ -188,11 +188,13 @@ pub(crate) fn boundary(content_type: &str) -> Option<&str> {
     if !media_type.trim().eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
-    parameters.split(';').find_map(|parameter| {
+    let mut boundaries = parameters.split(';').filter_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         let value = value.trim().trim_matches('"');
         (name.trim().eq_ignore_ascii_case("boundary") && !value.is_empty()).then_some(value)
-    })
+    });
+    // Two readers of one form could otherwise each believe another boundary.
+    boundaries.next().filter(|_| boundaries.next().is_none())
 }
 
 fn missing() -> Failure {

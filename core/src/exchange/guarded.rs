@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::conversation::{Answer, Choice, Finish};
 use crate::dialect::texts::{self, Found, Side};
-use crate::dialect::{Call, ClientDialect};
+use crate::dialect::{Call, ClientDialect, Passage};
 use crate::failure::Failure;
-use crate::guard::{Asked, Fired};
+use crate::guard::{Asked, Fired, Passed};
 use crate::policy::Plan;
 use crate::redact::{self, Outcome, RuleId};
 use crate::task::TaskKind;
@@ -14,7 +14,9 @@ use crate::usage::Usage;
 
 use super::admission::Denied;
 use super::opening::Opening;
+use super::passing;
 use super::redaction::{Screen, StreamMask};
+use super::schemas::Schemas;
 
 /// What guards have found in an exchange so far.
 #[derive(Debug, Default)]
@@ -25,6 +27,10 @@ pub(super) struct Guarded {
     pub(super) reroute: Option<(String, String)>,
     /// What looks at the answer.
     pub(super) watch: Option<Watch>,
+    /// What the answer has to fit.
+    pub(super) schemas: Option<Schemas>,
+    /// The template that was filled in, `name@version`.
+    pub(super) template: Option<String>,
 }
 
 /// What guards do with an answer.
@@ -43,8 +49,8 @@ pub(super) enum Seen {
     Unchanged,
     /// Something was replaced in it.
     Changed(Vec<u8>),
-    /// It may not reach the client, by this rule.
-    Withheld(RuleId),
+    /// It may not reach the client, and why.
+    Withheld(Failure),
 }
 
 /// A request that guards refuse.
@@ -84,28 +90,62 @@ impl Opening {
     /// Asks the policy's guards. Returns the body as it goes on.
     pub(super) fn guard(&self, call: &Call, body: Arc<Vec<u8>>) -> Result<(Arc<Vec<u8>>, Guarded), Denied> {
         let guards = &self.plan.guards;
+        let filled = self.fill(call, &body)?;
+        let (body, whole) = match &filled {
+            Some(filled) => (&filled.named, &filled.whole),
+            None => (&body, &body),
+        };
+        let template = filled.as_ref().map(|filled| filled.chosen.label());
         if guards.is_empty() {
-            return Ok((body, Guarded::default()));
+            return Ok((Arc::clone(whole), Guarded { template, ..Guarded::default() }));
         }
-        let task = ClientDialect::decode(call, &body)?;
+        let task = ClientDialect::decode(call, whole)?;
         let asked = Asked {
             client: call.dialect,
             caller: self.caller.as_deref(),
             asking: &self.asking,
             task: &task,
-            body: &body,
+            body,
+            whole,
         };
         let verdict = guards.check(asked)?;
         if let Some(failure) = verdict.refusal {
             return Err(Denied::Guarded(Box::new(Refused { failure, fired: verdict.fired })));
         }
-        let replaced = verdict.body;
-        let decorated = guards.decorate(Asked { body: replaced.as_deref().unwrap_or(&body), ..asked })?;
-        let body = decorated.or(replaced).map_or_else(|| Arc::clone(&body), Arc::new);
+        let replaced = match (verdict.body, &filled) {
+            (Some(replaced), Some(filled)) => Some(filled.chosen.expand(call.dialect, &replaced)?),
+            (replaced, _) => replaced,
+        };
+        let decorated = guards.decorate(Asked { whole: replaced.as_deref().unwrap_or(whole), ..asked })?;
+        let body = decorated.or(replaced).map_or_else(|| Arc::clone(whole), Arc::new);
         let actions = guards.of_answer(asked);
         let watch =
             actions.map(|actions| Watch { plan: Arc::clone(&self.plan), actions, found: Outcome::default() });
-        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute, watch }))
+        let schemas = Schemas::of(&self.plan, asked);
+        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute, watch, schemas, template }))
+    }
+
+    /// The same for a call that passes as it is, where its body has been read.
+    pub(super) fn guard_passing(
+        &self,
+        passage: &Passage,
+        content_type: &str,
+        body: Arc<Vec<u8>>,
+    ) -> Result<(Arc<Vec<u8>>, Guarded), Denied> {
+        let guards = &self.plan.guards;
+        let named = match guards.is_empty() {
+            true => None,
+            false => passing::model_named(passage, content_type, Some(&body))?,
+        };
+        let Some(named) = named else { return Ok((body, Guarded::default())) };
+        let (caller, asking) = (self.caller.as_deref(), &self.asking);
+        let passed = Passed { model: &named.model, caller, asking, content_type, body: &body };
+        let verdict = guards.check_passing(passed)?;
+        if let Some(failure) = verdict.refusal {
+            return Err(Denied::Guarded(Box::new(Refused { failure, fired: verdict.fired })));
+        }
+        let body = verdict.body.map_or(body, Arc::new);
+        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute, ..Guarded::default() }))
     }
 }
 
@@ -148,7 +188,7 @@ impl Watch {
         let (outcome, _) = screen.finish();
         found.extend(self.fired(&outcome));
         Ok(match (outcome.blocked, changed) {
-            (Some(rule), _) => Seen::Withheld(rule),
+            (Some(rule), _) => Seen::Withheld(self.withheld(rule)),
             (None, Some(changed)) => Seen::Changed(changed),
             (None, None) => Seen::Unchanged,
         })

@@ -24,6 +24,10 @@ pub(super) const REDACTIONS_HEADER: &str = "x-sluice-redactions";
 pub(super) const STREAM_COST_HEADER: &str = "x-sluice-stream-cost";
 /// The guards that have found something, each with what was done.
 pub(super) const GUARDS_HEADER: &str = "x-sluice-guards";
+/// The template that a client wants, `name` or `name@version`.
+pub(super) const TEMPLATE_HEADER: &str = "x-sluice-template";
+/// The values of its variables, an object as JSON.
+pub(super) const VARIABLES_HEADER: &str = "x-sluice-template-variables";
 /// Which parameters were brought into the provider's range.
 pub(super) const CLAMPED_HEADER: &str = "x-sluice-clamped";
 

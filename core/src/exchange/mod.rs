@@ -15,7 +15,9 @@ mod passing;
 mod prepare;
 mod redaction;
 mod response;
+mod schemas;
 mod stream;
+mod templates;
 #[cfg(test)]
 mod tests;
 
@@ -295,6 +297,7 @@ impl Exchange {
             ("sluice_cost_usd", self.cost().map(|cost| Cow::Owned(NanoUsd(cost).to_string()))),
             ("sluice_rerouted", self.rerouted.as_deref().map(Cow::Borrowed)),
             ("sluice_guards", Some(Cow::Owned(guarded::log_field(&self.guarded.fired)))),
+            ("sluice_template", self.guarded.template.as_deref().map(Cow::Borrowed)),
             ("sluice_redactions", Some(Cow::Owned(self.redactions_line()))),
             ("sluice_cost_nanousd", self.cost().map(|cost| Cow::Owned(cost.to_string()))),
         ];

@@ -12,12 +12,13 @@ use crate::policy::{Model, Plan};
 use crate::route;
 use crate::shared::SharedMemory;
 use crate::task::{Task, TaskKind};
+use crate::template;
 
 use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
 use super::guarded::Guarded;
 use super::prepare::{self, Changes};
 use super::redaction::{self, Counts, Masks};
-use super::{Exchange, Reply, headers, passing, too_large};
+use super::{Exchange, Reply, headers, passing, templates, too_large};
 
 /// A request's headers, and what else is known of it before its body.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +41,8 @@ pub struct Opening {
     passing: Vec<(String, String)>,
     /// Whether the client wants a stream's cost told at its end.
     tells_cost: bool,
+    /// The template that headers name.
+    pub(super) template: Option<template::Named>,
 }
 
 impl<'a> Head<'a> {
@@ -110,7 +113,10 @@ pub fn open(plan: &Arc<Plan>, head: Head<'_>, now: Duration) -> Result<Opening, 
         passing.extend(headers::offered_protocols(&head.protocols()));
     }
     let tells_cost = head.get(headers::STREAM_COST_HEADER).is_some_and(|wish| wish == "true");
-    Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing, tells_cost })
+    let wanted = head.get(headers::TEMPLATE_HEADER);
+    let named = wanted.map(|name| template::Named::in_headers(name, head.get(headers::VARIABLES_HEADER)));
+    let template = named.transpose().map_err(refuse)?;
+    Ok(Opening { plan: Arc::clone(plan), service, caller, asking, passing, tells_cost, template })
 }
 
 fn nothing_there(head: Head<'_>) -> Failure {
@@ -157,6 +163,13 @@ impl Opening {
                 let (body, guarded) = self.guard(call, body)?;
                 (Some(body), guarded)
             }
+            _ if matches!((&self.service, &self.template), (Service::Passage(_), Some(_))) => {
+                return Err(templates::unsupported().into());
+            }
+            (Service::Passage(passage), Some(body)) => {
+                let (body, guarded) = self.guard_passing(passage, content_type(&self.passing), body)?;
+                (Some(body), guarded)
+            }
             (_, body) => (body, Guarded::default()),
         };
         let applicant = |needs| Applicant {
@@ -197,10 +210,11 @@ impl Opening {
             }
             (Service::Passage(passage), body) => {
                 named = passing::model_named(passage, content_type(&self.passing), body.as_ref())?;
-                let name = match (&named, &passage.by) {
-                    (Some(named), _) => Some(named.model.as_str()),
-                    (None, By::Query { model }) => Some(model.as_str()),
-                    (None, By::Body | By::Policy) => None,
+                let name = match (&guarded.reroute, &named, &passage.by) {
+                    (Some((model, _)), _, _) => Some(model.as_str()),
+                    (None, Some(named), _) => Some(named.model.as_str()),
+                    (None, None, By::Query { model }) => Some(model.as_str()),
+                    (None, None, By::Body | By::Policy) => None,
                 };
                 let maker = Maker {
                     prepare: &|model, target| match masks {

@@ -13,6 +13,7 @@ use crate::usage::estimate::{self, Family};
 
 use super::guarded::{Seen, Watch, empty_answer};
 use super::redaction::Veil;
+use super::schemas::Schemas;
 use super::stream::{Counts, Framing, StreamAnswer, Way};
 use super::{Exchange, Length, RETRIABLE, Reply, headers};
 
@@ -39,6 +40,8 @@ pub struct Attempt {
     veil: Option<Veil>,
     /// What guards do with the answer.
     watch: Option<Watch>,
+    /// What the answer has to fit.
+    schemas: Option<Schemas>,
     /// Whether the body names the model, of an API that passes as it is.
     names_model: bool,
 }
@@ -95,6 +98,7 @@ impl Attempt {
             max_body_bytes: exchange.plan.listen.max_body_bytes as usize,
             veil,
             watch: exchange.guarded.watch.clone(),
+            schemas: exchange.guarded.schemas.clone(),
             names_model: exchange.named.is_some(),
         }
     }
@@ -185,7 +189,11 @@ impl Attempt {
             Some((watch.clone(), watch.stream(self.client, array)?))
         });
         let answer = StreamAnswer::new(self.client, framing, reader, way, counts, self.max_body_bytes);
-        Some(answer.masked(mask).watched(watch))
+        let schemas = self.schemas.as_ref().map(|schemas| {
+            let array = matches!(&self.form, Form::Translated(asked) if asked.array);
+            schemas.stream(self.client, array)
+        });
+        Some(answer.masked(mask).watched(watch).judged(schemas))
     }
 
     /// Whether a response with this status is not for the client: another target is tried.
@@ -304,14 +312,20 @@ impl Attempt {
         usage: Usage,
         now: u64,
     ) -> Result<Option<Vec<u8>>, Failure> {
-        let Some(watch) = &self.watch else { return Ok(None) };
-        let rule = match watch.whole(self.client, body, &mut exchange.guarded.fired)? {
-            Seen::Unchanged => return Ok(None),
-            Seen::Changed(body) => return Ok(Some(body)),
-            Seen::Withheld(rule) => rule,
+        let fired = &mut exchange.guarded.fired;
+        let seen =
+            self.watch.as_ref().map_or(Ok(Seen::Unchanged), |watch| watch.whole(self.client, body, fired));
+        let (changed, withheld) = match seen? {
+            Seen::Unchanged => (None, None),
+            Seen::Changed(body) => (Some(body), None),
+            Seen::Withheld(failure) => (None, Some(failure)),
         };
+        let schemas = self.schemas.as_ref().filter(|_| withheld.is_none());
+        let misfit =
+            schemas.and_then(|schemas| schemas.whole(self.client, changed.as_deref().unwrap_or(body), fired));
+        let Some(failure) = withheld.or(misfit) else { return Ok(changed) };
         if self.client.kind() != TaskKind::Conversation {
-            return Err(watch.withheld(rule));
+            return Err(failure);
         }
         let own = Asked { model: self.model.clone(), ..Asked::default() };
         let asked = match &self.form {

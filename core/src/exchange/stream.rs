@@ -2,6 +2,7 @@
 
 use super::guarded::Watch;
 use super::redaction::{StreamMask, Veil};
+use super::schemas::SchemaStream;
 use crate::conversation::Event;
 use crate::dialect::{ClientDialect, ClientStream, ProviderStream, unsayable};
 use crate::failure::Failure;
@@ -25,6 +26,8 @@ pub struct StreamAnswer {
     stopped: bool,
     /// What the client's bytes go through first: guards.
     watch: Option<(Watch, StreamMask)>,
+    /// Then these: schemas that the answer has to fit.
+    schemas: Option<SchemaStream>,
     /// What the client's bytes go through last.
     mask: Option<(Veil, StreamMask)>,
 }
@@ -125,6 +128,7 @@ impl StreamAnswer {
             cut: false,
             stopped: false,
             watch: None,
+            schemas: None,
             mask: None,
         }
     }
@@ -134,10 +138,22 @@ impl StreamAnswer {
         Self { watch, ..self }
     }
 
+    /// The same, judged by schemas.
+    pub(super) fn judged(self, schemas: Option<SchemaStream>) -> Self {
+        Self { schemas, ..self }
+    }
+
     /// The guards that have found something since this was asked last.
     pub(super) fn take_fired(&mut self) -> Vec<Fired> {
         let watch = self.watch.as_mut();
-        watch.map(|(watch, mask)| watch.add(mask.take_outcome())).unwrap_or_default()
+        let mut fired = watch.map(|(watch, mask)| watch.add(mask.take_outcome())).unwrap_or_default();
+        fired.extend(self.schemas.as_mut().map(SchemaStream::take_fired).unwrap_or_default());
+        fired
+    }
+
+    /// Whether nothing looks at the client's bytes.
+    fn is_plain(&self) -> bool {
+        self.mask.is_none() && self.watch.is_none() && self.schemas.is_none()
     }
 
     /// The same, with its texts masked.
@@ -187,7 +203,7 @@ impl StreamAnswer {
     ///
     /// Returns whether the provider's bytes pass as they are, and `out` gets nothing.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> bool {
-        if self.mask.is_none() && self.watch.is_none() {
+        if self.is_plain() {
             return self.take(chunk, out);
         }
         let waiting = self.progress.held == Held::Waiting;
@@ -251,7 +267,7 @@ impl StreamAnswer {
 
     /// The provider's stream has ended; what is still to be said is appended to `out`.
     pub fn end(&mut self, out: &mut Vec<u8>) {
-        if self.mask.is_none() && self.watch.is_none() {
+        if self.is_plain() {
             return self.finish(out);
         }
         let waiting = self.progress.held == Held::Waiting;
@@ -301,7 +317,7 @@ impl StreamAnswer {
 
     /// The client's bytes, `plain` so far, as guards let them pass, and then with their texts masked.
     fn deliver(&mut self, plain: &[u8], waiting: bool, is_end: bool, out: &mut Vec<u8>) {
-        let Some((watch, mask)) = &mut self.watch else { return self.mask(plain, waiting, is_end, out) };
+        let Some((watch, mask)) = &mut self.watch else { return self.judge(plain, waiting, is_end, out) };
         if mask.blocked().is_some() {
             return;
         }
@@ -310,7 +326,7 @@ impl StreamAnswer {
         if is_end {
             mask.end(&mut seen);
         }
-        let Some(rule) = mask.blocked() else { return self.mask(&seen, waiting, is_end, out) };
+        let Some(rule) = mask.blocked() else { return self.judge(&seen, waiting, is_end, out) };
         self.progress.over = true;
         (self.cut, self.stopped) = (true, true);
         if waiting && seen.is_empty() {
@@ -318,6 +334,29 @@ impl StreamAnswer {
             return;
         }
         mask.close(&mut seen);
+        self.mask(&seen, waiting, true, out);
+    }
+
+    /// The client's bytes, `plain` so far, as schemas let them pass, and then with their texts masked.
+    fn judge(&mut self, plain: &[u8], waiting: bool, is_end: bool, out: &mut Vec<u8>) {
+        let Some(schemas) = &mut self.schemas else { return self.mask(plain, waiting, is_end, out) };
+        if schemas.refused().is_some() {
+            return;
+        }
+        let mut seen = Vec::new();
+        schemas.push(plain, &mut seen);
+        if is_end {
+            schemas.end(&mut seen);
+        }
+        let Some(failure) = schemas.refused() else { return self.mask(&seen, waiting, is_end, out) };
+        if waiting && seen.is_empty() {
+            self.progress.held = Held::Failed(failure.clone());
+            self.progress.over = true;
+            (self.cut, self.stopped) = (true, true);
+            return;
+        }
+        // The provider has said all that it will: what it still tells of its usage counts.
+        schemas.close(&mut seen);
         self.mask(&seen, waiting, true, out);
     }
 

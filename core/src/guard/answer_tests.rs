@@ -14,13 +14,13 @@ const NOW: Duration = Duration::from_secs(1_700_000_000);
 
 /// A client: its path, its request, the provider that answers, the pieces of its stream around two texts, and how its stream says that the
 /// answer is withheld.
-struct Case {
-    path: &'static str,
-    body: Value,
-    provider: &'static str,
-    stream: fn(&[&str]) -> String,
-    withheld: &'static str,
-    last: &'static str,
+pub(super) struct Case {
+    pub path: &'static str,
+    pub body: Value,
+    pub provider: &'static str,
+    pub stream: fn(&[&str]) -> String,
+    pub withheld: &'static str,
+    pub last: &'static str,
 }
 
 fn chat(texts: &[&str]) -> String {
@@ -102,7 +102,7 @@ fn responses(texts: &[&str]) -> String {
     stream + &event(json!({"type": "response.completed", "response": response("completed", json!([whole]))}))
 }
 
-fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let user = json!([{"role": "user", "content": "hi"}]);
     let gemini = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]});
     let case =
@@ -175,7 +175,11 @@ fn cases() -> Vec<Case> {
 }
 
 /// What a client gets of a stream that comes in these chunks, and whether its headers could still be changed.
-fn client_gets(case: &Case, plan: &Arc<Plan>, chunks: &[&[u8]]) -> (String, Option<String>, Exchange) {
+pub(super) fn client_gets(
+    case: &Case,
+    plan: &Arc<Plan>,
+    chunks: &[&[u8]],
+) -> (String, Option<String>, Exchange) {
     let mut exchange = sent(plan, case.path, &case.body).expect("is served");
     let (_, attempt) = exchange.attempt(case.provider, 1, &LocalMemory::default(), NOW).expect("can be sent");
     let kind = |name: &str| (name == "content-type").then(|| "text/event-stream".to_owned());
@@ -205,7 +209,7 @@ fn client_gets(case: &Case, plan: &Arc<Plan>, chunks: &[&[u8]]) -> (String, Opti
     (String::from_utf8(got).expect("is text"), failed, exchange)
 }
 
-fn field(exchange: &Exchange) -> String {
+pub(super) fn field(exchange: &Exchange) -> String {
     exchange
         .log_fields()
         .into_iter()

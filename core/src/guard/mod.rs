@@ -3,9 +3,16 @@
 //! [`Guards`] are a policy's, compiled. [`Guards::check`] looks at a request before a model is chosen for it;
 //! [`Guards::decorate`] then adds what the policy says in every system prompt.
 
+mod answer_schema;
+#[cfg(test)]
+mod answer_schema_tests;
 #[cfg(test)]
 mod answer_tests;
 pub mod injection;
+mod passing;
+#[cfg(test)]
+mod passing_tests;
+mod schema;
 mod size;
 mod system_prompt;
 #[cfg(test)]
@@ -24,6 +31,8 @@ use crate::redact::{self, JsonMasker, Keys, Outcome, RuleId, Session};
 use crate::task::Task;
 use injection::Scorer;
 
+pub use passing::Passed;
+pub use schema::Schema;
 pub use system_prompt::Place;
 pub(crate) use texts::words_pattern;
 
@@ -72,6 +81,8 @@ pub struct Asked<'a> {
     pub task: &'a Task<'a>,
     /// The client's body.
     pub body: &'a [u8],
+    /// The same as models get it: with its template filled in.
+    pub whole: &'a [u8],
 }
 
 /// A guard that has found something, and what was done.
@@ -135,7 +146,9 @@ impl Guards {
         let mut fired = vec![false; self.guards.len()];
         let mut body = None;
         if self.guards.iter().zip(&asks).any(|(guard, asks)| *asks && guard.reads_texts()) {
-            body = self.read(asked, &asks, &mut fired)?;
+            body = self.read(&asks, &mut fired, &|visit| {
+                walker::walk(asked.client, walker::Side::Request, asked.body, visit)
+            })?;
         }
         for ((guard, asks), fired) in self.guards.iter().zip(&asks).zip(&mut fired) {
             *fired |= *asks
@@ -152,8 +165,8 @@ impl Guards {
         Ok(self.verdict(&fired, body))
     }
 
-    /// Reads all texts of a request; returns it with what was replaced.
-    fn read(&self, asked: Asked<'_>, asks: &[bool], fired: &mut [bool]) -> Result<Option<Vec<u8>>, Failure> {
+    /// Reads all texts of a request, through which `walk` goes; returns it with what was replaced.
+    fn read(&self, asks: &[bool], fired: &mut [bool], walk: &Walk<'_>) -> Result<Option<Vec<u8>>, Failure> {
         let mut found = self.texts.as_ref().map(|rules| rules.session());
         let mut characters = 0_u64;
         let mut passages = Passages::default();
@@ -173,7 +186,7 @@ impl Guards {
             session.set_actions(rules.actions(&self.guards, redact::Action::Warn, applies));
             Ok(replaced(session, text, plain))
         };
-        let body = walker::walk(asked.client, walker::Side::Request, asked.body, &mut visit)?;
+        let body = walk(&mut visit)?;
         for (number, (guard, asks)) in
             self.guards.iter().zip(asks).enumerate().filter(|(_, (_, asks))| **asks)
         {
@@ -280,7 +293,11 @@ impl Guard {
 
     /// Whether it looks at this request.
     fn asks(&self, asked: Asked<'_>) -> bool {
-        self.models.matches(asked.task.model()) && self.when.matches(asked.caller, asked.asking)
+        self.concerns(asked.task.model(), asked.caller, asked.asking)
+    }
+
+    fn concerns(&self, model: &str, caller: Option<&Caller>, asking: &Asking) -> bool {
+        self.models.matches(model) && self.when.matches(caller, asking)
     }
 
     fn reads_texts(&self) -> bool {
@@ -290,7 +307,7 @@ impl Guard {
             | GuardKind::Topics { .. }
             | GuardKind::PromptInjection { .. } => true,
             GuardKind::PromptSize { characters, .. } => characters.is_some(),
-            GuardKind::SystemPrompt { .. } => false,
+            GuardKind::SystemPrompt { .. } | GuardKind::AnswerSchema(_) => false,
         }
     }
 
@@ -312,6 +329,9 @@ impl Guard {
     }
 }
 
+/// Goes through the texts of a body, and returns it with what was put in their stead.
+type Walk<'w> = dyn Fn(&mut walker::Visit<'_>) -> Result<Option<Vec<u8>>, Failure> + 'w;
+
 /// The texts of each message together: what is cut into parts is read as one.
 #[derive(Debug, Default)]
 struct Passages(Vec<Passage>);
@@ -326,7 +346,9 @@ struct Passage {
 impl Passages {
     fn add(&mut self, place: &walker::Place<'_>, text: &str) {
         let path = place.path();
-        let end = path.find(']').unwrap_or(path.len());
+        // The values of a template's variables may come to stand beside each other.
+        let of_template = path.starts_with("prompt.").then_some("prompt".len());
+        let end = of_template.or_else(|| path.find(']')).unwrap_or(path.len());
         let message = path.get(..end).unwrap_or_default();
         match self.0.last_mut() {
             Some(last) if last.message == message && last.source == place.source => {

@@ -23,7 +23,7 @@ impl Place {
 /// Whether the client's own system prompt has a text, however its words are spaced.
 pub(super) fn is_there(asked: Asked<'_>, text: &str) -> Result<bool, Failure> {
     let mut system = Vec::new();
-    texts::walk(asked.client, texts::Side::Request, asked.body, &mut |place, found| {
+    texts::walk(asked.client, texts::Side::Request, asked.whole, &mut |place, found| {
         if let (Source::System, Found::Text(text) | Found::Json(text)) = (place.source, found) {
             system.extend(text.split_whitespace().map(str::to_owned));
         }
@@ -48,6 +48,6 @@ pub(super) fn decorate<'t>(
     }
     match before.is_empty() && behind.is_empty() {
         true => Ok(None),
-        false => texts::add_system(asked.client, asked.body, &before.join("\n\n"), &behind.join("\n\n")),
+        false => texts::add_system(asked.client, asked.whole, &before.join("\n\n"), &behind.join("\n\n")),
     }
 }

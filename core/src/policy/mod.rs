@@ -14,9 +14,10 @@ pub use document::{
     CallersEntry, CertificateEntry, CertificateName, Credential, Document, ExceptionEntry, GuardEntry,
     GuardKind, JwtEntry, KeyEntry, LimitEntry, Listen, ModelEntry, OnLost, OutOfRange, PriceEntry,
     ProviderEntry, RedactionEntry, RequireEntry, RuleChoice, RuleEntry, RuleUse, SourceEntry, SourcePlace,
-    SyncCheck, SyncEntry, TargetEntry, UnknownPrice, Unsupported, WhenEntry,
+    SyncCheck, SyncEntry, TargetEntry, TemplateEntry, UnknownPrice, Unsupported, WhenEntry,
 };
 pub(crate) use document::{is_reserved_id, parse_digest};
+pub(crate) use node::Node;
 pub use plan::{Endpoint, Model, Plan, Provider, Target, Timeouts};
 
 /// One thing that is wrong with a policy document.

@@ -10,7 +10,7 @@ use super::yaml;
 
 /// A value of a document, with the order of its fields kept.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Null,
     Boolean(bool),
     Integer(i64),

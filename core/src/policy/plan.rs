@@ -20,6 +20,7 @@ use crate::identity::{Caller, Callers};
 use crate::limit::Limits;
 use crate::price::{Price, Pricing};
 use crate::redact::Redaction;
+use crate::template::Templates;
 use crate::usage::Usage;
 
 /// A compiled policy.
@@ -30,6 +31,8 @@ pub struct Plan {
     pub access: Rules,
     pub limits: Limits,
     pub guards: Guards,
+    /// Prompts that callers use by name.
+    pub templates: Templates,
     /// What is done with personal data and secrets; `None` where nothing is looked for.
     pub redaction: Option<Redaction>,
     providers: HashMap<String, Arc<Provider>>,
@@ -273,8 +276,10 @@ pub(super) fn compile(
         Guards::default()
     });
     let redaction = document.redaction.as_ref().and_then(|entry| redact(entry, environment, faults));
+    let templates = Templates::new(&document.templates);
     let of_exceptions = redaction.iter().flat_map(Redaction::headers);
     let headers = access.headers().chain(limits.headers()).chain(guards.headers()).chain(of_exceptions);
+    let headers = headers.chain(templates.headers());
     let headers = headers.map(str::to_owned).collect();
     Some(Plan {
         listen: document.listen.clone(),
@@ -282,6 +287,7 @@ pub(super) fn compile(
         access,
         limits,
         guards,
+        templates,
         redaction,
         providers,
         models,

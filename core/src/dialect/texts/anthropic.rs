@@ -3,6 +3,7 @@
 //! Fields from the official SDK (`anthropic` for Python) and Anthropic's API reference.
 
 use super::Source;
+use super::openai::PROMPT;
 use super::tables::{ERROR, Is, NAMED, Origin, TYPED, Table};
 
 pub(super) static REQUEST: Table = Table::new(&[
@@ -19,6 +20,7 @@ pub(super) static REQUEST: Table = Table::new(&[
     ("output_format", Is::Of(&OUTPUT)),
     ("cache_control", Is::Skip),
     ("betas", Is::Skip),
+    ("prompt", Is::From(Source::User, &PROMPT)),
 ]);
 
 static TURN: Table = Table::new(&[("role", Is::Skip), ("content", Is::Of(&BLOCK))]).origin(Origin::ByRole);

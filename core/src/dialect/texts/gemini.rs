@@ -3,6 +3,7 @@
 //! Fields from the official SDK (`google-genai` for Python) and Google's API reference, by Gemini's and by Vertex AI's paths.
 
 use super::Source;
+use super::openai::PROMPT;
 use super::tables::{ERROR, Is, Origin, Table};
 
 pub(super) static REQUEST: Table = Table::new(&[
@@ -15,6 +16,7 @@ pub(super) static REQUEST: Table = Table::new(&[
     ("cachedContent", Is::Skip),
     ("serviceTier", Is::Skip),
     ("labels", Is::Json),
+    ("prompt", Is::From(Source::User, &PROMPT)),
     // Of a count of tokens.
     ("generateContentRequest", Is::Of(&REQUEST)),
 ]);

@@ -12,6 +12,7 @@ pub(super) static CHAT: Table = Table::new(&[
     ("function_call", Is::Of(&NAMED)),
     ("response_format", Is::Of(&FORMAT)),
     ("prediction", Is::From(Source::Assistant, &PREDICTION)),
+    ("prompt", Is::From(Source::User, &PROMPT)),
 ])
 .base(&COMMON);
 
@@ -211,7 +212,7 @@ pub(super) static RESPONSE: Table = Table::new(&[
 /// What lies at the vendor, by its id.
 static STORED: Table = Table::new(&[("id", Is::Skip)]).rest(Is::Skip);
 
-static PROMPT: Table =
+pub(super) static PROMPT: Table =
     Table::new(&[("id", Is::Skip), ("version", Is::Skip), ("variables", Is::Of(&VARIABLES))]);
 
 static VARIABLES: Table = Table::new(&[]).rest(Is::Of(&CONTENT));

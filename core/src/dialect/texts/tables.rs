@@ -142,6 +142,9 @@ pub(super) static ERROR: Table = Table::new(&[("type", Is::Skip), ("code", Is::S
 /// The call of an API that passes as it is.
 pub(super) static PASSING: Table = Table::new(&[
     ("model", Is::Skip),
+    ("prompt", Is::From(Source::User, &PASSED)),
+    ("input", Is::From(Source::User, &PASSED)),
+    ("instructions", Is::From(Source::User, &PASSED)),
     ("b64_json", Is::Skip),
     ("response_format", Is::Skip),
     ("image_url", Is::Link),
@@ -150,6 +153,9 @@ pub(super) static PASSING: Table = Table::new(&[
     ("logprobs", Is::Tokens),
     ("error", Is::Of(&ERROR)),
 ]);
+
+/// What a user says in such a call: a text, or parts of one.
+static PASSED: Table = Table::new(&[]).base(&PASSING);
 
 /// A request for a ranking.
 static RERANK: Table = Table::new(&[

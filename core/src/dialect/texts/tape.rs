@@ -146,6 +146,20 @@ impl<'a> Tape<'a> {
         node.start..node.end
     }
 
+    /// Where a member of an object stands, with its name and the comma that parts it from another.
+    pub(super) fn span_of_member(&self, object: usize, number: usize) -> Range<usize> {
+        // The quotation mark before its name.
+        let start = |node: Node| node.key.0.saturating_sub(1);
+        let Some(node) = self.node(number) else { return 0..0 };
+        let next = self.children(object).find(|(other, _)| *other > number);
+        let before = self.children(object).take_while(|(other, _)| *other < number).last();
+        match (next, before) {
+            (Some((_, next)), _) => start(node)..start(next),
+            (None, Some((_, before))) => before.end..node.end,
+            (None, None) => start(node)..node.end,
+        }
+    }
+
     /// The members of an object, or the items of a list.
     pub(super) fn children(&self, parent: usize) -> impl Iterator<Item = (usize, Node)> {
         let end = self.nodes.get(parent).map_or(0, |node| node.next);

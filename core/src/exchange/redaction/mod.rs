@@ -3,7 +3,6 @@
 //! It speaks the client's dialect only. A request is masked before it is read, and an answer when it is ready for the client,
 //! so that whatever lies between gets what was masked, whichever provider it is for.
 
-mod form;
 mod screen;
 mod stream;
 #[cfg(test)]
@@ -28,7 +27,7 @@ use crate::policy::{Model, Plan, Target};
 use crate::redact::{Choice, Direction, Outcome, Pseudonyms, Redaction, RuleId};
 use crate::task::TaskKind;
 pub(super) use screen::Screen;
-pub(super) use stream::StreamMask;
+pub(super) use stream::{StreamMask, end_of_object};
 
 /// What was found, by direction and rule.
 #[derive(Clone, Debug, Default)]
@@ -173,7 +172,7 @@ impl Masks {
             _ if !redaction.looks(choice, Direction::Request) => None,
             Form::Task(dialect) => texts::walk(*dialect, Side::Request, body, &mut visit)?,
             Form::Json => texts::walk_passing(body, &mut visit)?,
-            Form::Multipart(boundary) => form::mask(boundary, body, refuses, &mut screen)?,
+            Form::Multipart(boundary) => texts::walk_form(boundary, body, &mut visit)?,
             Form::Unread { content: true } if refuses => return Err(unreadable("body")),
             Form::Unread { .. } => None,
         };

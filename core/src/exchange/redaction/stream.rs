@@ -279,7 +279,7 @@ impl StreamMask {
 }
 
 /// How long the JSON object is that a text begins with, once it is whole.
-fn end_of_object(bytes: &[u8]) -> Option<usize> {
+pub(in crate::exchange) fn end_of_object(bytes: &[u8]) -> Option<usize> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (at, byte) in bytes.iter().enumerate() {
         match byte {

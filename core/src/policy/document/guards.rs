@@ -1,10 +1,11 @@
 //! `guards`: what prompts and answers may hold.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::access::{read_names, read_when};
 use crate::dialect::texts::Source;
-use crate::guard::{Action, Place};
+use crate::guard::{Action, Place, Schema};
 use crate::policy::fields::{Field, Fields};
 use crate::policy::node::Node;
 use crate::policy::{Faults, WhenEntry};
@@ -50,6 +51,8 @@ pub enum GuardKind {
         text: String,
         place: Place,
     },
+    /// What the text of an answer has to fit.
+    AnswerSchema(Arc<Schema>),
 }
 
 /// The score from which on a text is taken for an injection, in thousandths.
@@ -90,16 +93,18 @@ enum Word {
     PromptInjection,
     PromptSize,
     SystemPrompt,
+    AnswerSchema,
 }
 
 impl Word {
-    const ALL: [(&str, Self); 6] = [
+    const ALL: [(&str, Self); 7] = [
         ("words", Self::Words),
         ("pattern", Self::Pattern),
         ("topics", Self::Topics),
         ("prompt_injection", Self::PromptInjection),
         ("prompt_size", Self::PromptSize),
         ("system_prompt", Self::SystemPrompt),
+        ("answer_schema", Self::AnswerSchema),
     ];
 
     /// Whether it looks for something that stands at places of texts.
@@ -135,9 +140,16 @@ fn read_guard(
     fields.finish(faults);
 
     let word = word?;
-    let (request, response) = on.as_ref().map_or((true, false), |(on, _)| *on);
-    if let Some((_, path)) = on.filter(|_| response && !word.finds_places()) {
-        faults.add(path, "this kind of guard looks at requests only");
+    let of_answers = word == Word::AnswerSchema;
+    let (request, response) = on.as_ref().map_or((!of_answers, of_answers), |(on, _)| *on);
+    match &on {
+        Some((_, path)) if of_answers && request => {
+            faults.add(path, "this kind of guard looks at answers only")
+        }
+        Some((_, path)) if response && !of_answers && !word.finds_places() => {
+            faults.add(path, "this kind of guard looks at requests only");
+        }
+        _ => {}
     }
     if let Some((_, path)) =
         sources.as_ref().filter(|_| !word.finds_places() && word != Word::PromptInjection)
@@ -241,6 +253,19 @@ fn read_kind(word: Word, fields: &mut Fields<'_>, path: &str, faults: &mut Fault
             });
             let place = fields.optional("place").map(|field| field.word(&Place::WORDS, faults));
             GuardKind::SystemPrompt { text: text?, place: place.unwrap_or(Some(Place::Prepend))? }
+        }
+        Word::AnswerSchema => {
+            let field = fields.required("schema", faults)?;
+            match Schema::new(field.node) {
+                Ok(schema) => GuardKind::AnswerSchema(Arc::new(schema)),
+                Err(found) => {
+                    for (path, message) in found {
+                        let path = if path.is_empty() { path } else { format!(".{path}") };
+                        faults.add(format!("{}{path}", field.path), message);
+                    }
+                    return None;
+                }
+            }
         }
     })
 }

@@ -12,6 +12,7 @@ mod prices;
 mod providers;
 mod redaction;
 mod source;
+mod templates;
 
 use std::collections::HashSet;
 
@@ -29,6 +30,7 @@ pub(super) use providers::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION
 pub use providers::{Credential, ProviderEntry};
 pub use redaction::{ExceptionEntry, RedactionEntry, RuleChoice, RuleUse};
 pub use source::{SourceEntry, SourcePlace};
+pub use templates::TemplateEntry;
 
 pub(crate) use callers::{is_reserved_id, parse_digest};
 
@@ -57,6 +59,8 @@ pub struct Document {
     pub pass_through: Option<String>,
     /// In the order in which they are asked.
     pub guards: Vec<GuardEntry>,
+    /// Prompts that callers use by name.
+    pub templates: Vec<TemplateEntry>,
     /// What is looked for in texts, and what is done with it.
     pub redaction: Option<RedactionEntry>,
 }
@@ -117,6 +121,10 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         .optional("guards")
         .map(|field| guards::read_guards(&field, &named, &models, faults))
         .unwrap_or_default();
+    let templates = fields
+        .optional("templates")
+        .map(|field| templates::read_templates(&field, &named, faults))
+        .unwrap_or_default();
     let prices = fields.optional("prices").map(|field| prices::read_prices(&field, faults));
     let unknown_price =
         fields.optional("unknown_price").and_then(|field| prices::read_unknown_price(&field, faults));
@@ -145,6 +153,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         unknown_price,
         pass_through,
         guards,
+        templates,
         redaction,
     };
     crate::price::check_like(&document, faults);
