@@ -13,6 +13,7 @@ use crate::task::TaskKind;
 use crate::usage::Usage;
 
 use super::admission::Denied;
+use super::judged::Judging;
 use super::opening::Opening;
 use super::redaction::{Screen, StreamMask};
 
@@ -25,6 +26,8 @@ pub(super) struct Guarded {
     pub(super) reroute: Option<(String, String)>,
     /// What looks at the answer.
     pub(super) watch: Option<Watch>,
+    /// Who outside is asked; `None` where nobody is.
+    pub(super) judging: Option<Box<Judging>>,
 }
 
 /// What guards do with an answer.
@@ -66,7 +69,8 @@ impl Guarded {
 
     /// `name;action, …` of those that a client is told of; `None` where there are none.
     pub(super) fn header(&self) -> Option<String> {
-        let told: Vec<_> = self.fired.iter().filter(|fired| fired.action != "log").map(named).collect();
+        let told: Vec<_> =
+            self.fired.iter().filter(|fired| !matches!(fired.action, "log" | "failed")).map(named).collect();
         (!told.is_empty()).then(|| told.join(", "))
     }
 }
@@ -100,12 +104,17 @@ impl Opening {
             return Err(Denied::Guarded(Box::new(Refused { failure, fired: verdict.fired })));
         }
         let replaced = verdict.body;
-        let decorated = guards.decorate(Asked { body: replaced.as_deref().unwrap_or(&body), ..asked })?;
+        let kept = replaced.as_deref().unwrap_or(&body);
+        let decorated = guards.decorate(Asked { body: kept, ..asked })?;
+        let mut judging = Judging::new(self, asked, kept)?;
         let body = decorated.or(replaced).map_or_else(|| Arc::clone(&body), Arc::new);
         let actions = guards.of_answer(asked);
         let watch =
             actions.map(|actions| Watch { plan: Arc::clone(&self.plan), actions, found: Outcome::default() });
-        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute, watch }))
+        if let Some(judging) = &mut judging {
+            judging.keep(self, &body);
+        }
+        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute, watch, judging }))
     }
 }
 

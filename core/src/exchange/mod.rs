@@ -10,6 +10,7 @@ mod attempt;
 mod bill;
 mod guarded;
 mod headers;
+mod judged;
 mod opening;
 mod passing;
 mod prepare;
