@@ -11,10 +11,12 @@ use super::guarded::{Guarded, Refused, empty_answer};
 use super::opening::Opening;
 use super::response::Form;
 use super::{Bill, Exchange, Reply};
+use crate::conversation::Answer;
 use crate::dialect::{self, ClientDialect};
 use crate::failure::Failure;
 use crate::guard::judge::{self, Callout, Judge, Question, Trouble, Verdict};
 use crate::guard::{Action, Asked, Fired, Passage};
+use crate::json::Text;
 use crate::policy::{Plan, Target};
 use crate::redact::Direction;
 use crate::shared::SharedMemory;
@@ -325,8 +327,10 @@ impl Exchange {
         let (failure, flagged) = ruling.refusal?;
         let client = self.client();
         let empty = || {
-            let outcome = Outcome::Conversation(empty_answer(self.usage));
-            client.encode(&outcome, &form.unwrap_or_default(), now).ok()
+            let form = form.unwrap_or_default();
+            let model = Some(Text::from(form.model.as_str()));
+            let outcome = Outcome::Conversation(Answer { model, ..empty_answer(self.usage) });
+            client.encode(&outcome, &form, now).ok()
         };
         // A stream of which nothing has gone to the client fails as a whole.
         match (flagged && !self.stream).then(empty).flatten() {

@@ -11,6 +11,8 @@ mod bill;
 mod guarded;
 mod headers;
 mod judged;
+#[cfg(test)]
+mod judged_tests;
 mod opening;
 mod passing;
 mod prepare;

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::fields::Fields;
 use super::{Question, Sent, Verdict, webhook};
 use crate::conversation::{Finish, Message, Part, Place, Request, Role};
 use crate::dialect::{ClientDialect, Lacks, Wanted};
 use crate::failure::Failure;
-use crate::json::{self, Text, object};
+use crate::json::Text;
 use crate::policy::Target;
 use crate::task::{Outcome, Task, TaskKind};
 
@@ -24,13 +25,6 @@ const MAX_TOKENS: u64 = 4096;
 struct Material<'a> {
     direction: &'static str,
     texts: Vec<webhook::JudgedText<'a>>,
-}
-
-object! {
-    struct Said<'a> {
-        "flagged" => flagged: bool,
-        ..others
-    }
 }
 
 pub(super) fn question(target: &Target, instruction: &str, question: Question<'_>) -> Result<Sent, Failure> {
@@ -89,8 +83,8 @@ pub(super) fn read(said: &str) -> Option<bool> {
     let unfenced = said.strip_prefix("```").and_then(|said| said.strip_suffix("```"));
     let said = unfenced.map_or(said, |said| said.strip_prefix("json").unwrap_or(said)).trim();
     if said.starts_with('{') {
-        let said: Said<'_> = json::read(said.as_bytes()).ok()?;
-        return said.flagged.filter(|_| said.others.is_empty());
+        let said = Fields::read(said.as_bytes())?;
+        return said.boolean("flagged").filter(|_| said.entries.len() == 1);
     }
     let mut lines = said.lines().map(str::trim);
     match (lines.next()?.to_ascii_lowercase().as_str(), lines.next()) {

@@ -1,7 +1,10 @@
 //! Outside judges: services that are asked about a text before it goes on. What each is asked, and how its answer reads.
 
 mod chat;
+mod fields;
 mod moderation;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod webhook;
 

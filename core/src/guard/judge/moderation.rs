@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::fields::Fields;
 use super::{Categories, Question, Sent, Verdict};
-use crate::json::{self, Raw, object};
+use crate::json::Raw;
 use crate::policy::Target;
 
 #[derive(Serialize)]
@@ -11,29 +12,6 @@ struct Request<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     model: &'a str,
     input: Vec<&'a str>,
-}
-
-object! {
-    struct Answer<'a> {
-        "results" => results: Vec<Judged<'a>>,
-        ..
-    }
-}
-
-object! {
-    struct Judged<'a> {
-        // Mistral's has none.
-        "flagged" => flagged: bool,
-        "categories" => categories: Entries<'a>,
-        "category_scores" => scores: Entries<'a>,
-        ..
-    }
-}
-
-object! {
-    struct Entries<'a> {
-        ..entries
-    }
 }
 
 /// So many texts are asked about one by one; what follows is one text with the last of them.
@@ -60,25 +38,26 @@ pub(super) fn verdict(
     threshold: Option<u32>,
     categories: &Categories,
 ) -> Option<Verdict> {
-    let results = json::read::<Answer<'_>>(body).ok()?.results?;
+    let results: Vec<Raw<'_>> = Fields::read(body)?.get("results")?.read().ok()?;
     if results.len() != texts.min(MAX_TEXTS) || results.is_empty() {
         return None;
     }
     let mut flagged = false;
-    for result in &results {
+    for result in results {
         // Each is read to its end: a verdict that is half a verdict is none.
-        flagged |= judge(result, threshold, categories)?;
+        flagged |= judge(&Fields::read(result.get().as_bytes())?, threshold, categories)?;
     }
     Some(Verdict { flagged, usage: None })
 }
 
-fn judge(result: &Judged<'_>, threshold: Option<u32>, categories: &Categories) -> Option<bool> {
-    if let (None, true, Some(flagged)) = (threshold, categories.all, result.flagged) {
-        return Some(flagged);
+fn judge(result: &Fields<'_>, threshold: Option<u32>, categories: &Categories) -> Option<bool> {
+    // Mistral's answers have no word for the whole.
+    if threshold.is_none() && categories.all && result.get("flagged").is_some() {
+        return result.boolean("flagged");
     }
     let entries = match threshold {
-        None => &result.categories.as_ref()?.entries,
-        Some(_) => &result.scores.as_ref()?.entries,
+        None => result.fields("categories")?.entries,
+        Some(_) => result.fields("category_scores")?.entries,
     };
     let has = |name: &String| entries.iter().any(|(category, _)| **category == **name);
     if entries.is_empty() || !categories.named.iter().all(has) {

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::fields::Fields;
 use super::{Question, Sent, Verdict};
 use crate::guard::Passage;
-use crate::json::{self, Text, object};
+use crate::json::Text;
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -30,13 +31,6 @@ struct Asker<'a> {
 pub(super) struct JudgedText<'a> {
     source: &'static str,
     text: &'a str,
-}
-
-object! {
-    struct Answer<'a> {
-        "action" => action: Text<'a>,
-        ..
-    }
 }
 
 impl<'a> JudgedText<'a> {
@@ -68,8 +62,8 @@ pub(super) fn question(path: &str, question: Question<'_>) -> Sent {
 
 /// `None`: it is no verdict.
 pub(super) fn verdict(body: &[u8]) -> Option<Verdict> {
-    let answer: Answer<'_> = json::read(body).ok()?;
-    let flagged = match answer.action.as_deref()? {
+    let action: Text<'_> = Fields::read(body)?.get("action")?.read().ok()?;
+    let flagged = match &*action {
         "allow" => false,
         "refuse" => true,
         _ => return None,
