@@ -183,7 +183,8 @@ def test_judges_are_counted(gateway, vendors, judges):
     logged(gateway)
     assert [counted(guard="chat", type=kind) for kind in ("passed", "flagged", "error")] == [count + 1 for count in before]
     assert metric(gateway, "sluice_judge_tokens_total", guard="chat", type="input", provider="judging") == tokens + 140
-    assert metric(gateway, "sluice_judge_duration_milliseconds_count", guard="chat") > 0
+    # Histograms follow every five seconds.
+    until(lambda: metric(gateway, "sluice_judge_duration_milliseconds_count", guard="chat") > 0, 15)
 
 
 def test_nothing_of_texts_or_verdicts_is_logged(gateway, vendors, judges):
