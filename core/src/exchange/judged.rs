@@ -108,7 +108,7 @@ impl Judging {
             };
             let mut fire =
                 |action: &'static str| ruling.fired.push(Fired { guard: guard.to_owned(), action });
-            match opinion.verdict.unwrap_or(Err(Trouble::Unreachable)) {
+            match opinion.verdict.unwrap_or(Err(Trouble::Error)) {
                 Ok(Verdict { flagged: false, .. }) => {}
                 Ok(_) => {
                     fire(action.word());
@@ -202,7 +202,7 @@ impl Exchange {
                             callouts.push(callout);
                             None
                         }
-                        Err(_) => Some(Err(Trouble::Unreachable)),
+                        Err(_) => Some(Err(Trouble::Error)),
                     }
                 }
                 Err(trouble) => Some(Err(trouble)),
@@ -252,9 +252,11 @@ impl Exchange {
         let Some(judge) = plan.guards.judge(opinion.judge) else { return };
         let elapsed = now.saturating_sub(opinion.since);
         let verdict = match answer {
-            Some((status, body)) => judge.verdict(status, body, opinion.texts),
-            None if elapsed >= judge.timeout => Err(Trouble::Timeout),
-            None => Err(Trouble::Unreachable),
+            Some((200, body)) => judge.verdict(body, opinion.texts),
+            // Envoy answers in the stead of a judge that is silent. It counts from the beginning of a turn of its loop, so that its
+            // time may be over a little before ours.
+            Some((504, _)) | None if elapsed + judge.timeout / 10 >= judge.timeout => Err(Trouble::Timeout),
+            _ => Err(Trouble::Error),
         };
         opinion.verdict = Some(verdict);
         let guard = plan.guards.judged_by(opinion.judge).map_or("", |(guard, _)| guard);
@@ -272,7 +274,7 @@ impl Exchange {
                 Some(Ok(Verdict { flagged: true, usage })) => ("flagged", usage),
                 Some(Ok(Verdict { usage, .. })) => ("passed", usage),
                 Some(Err(trouble)) => (trouble.word(), None),
-                None => (Trouble::Unreachable.word(), None),
+                None => (Trouble::Error.word(), None),
             };
             judging.measures.push(metrics::judge_call(guard, result));
             let cost = usage.and_then(|usage| judge.cost(&usage));

@@ -137,7 +137,8 @@ fn who_lets_pass_is_not_seen() {
 fn without_a_verdict_nothing_passes_but_where_the_policy_says_so() {
     let memory = LocalMemory::default();
     let nonsense: Option<(u16, &[u8])> = Some((200, b"{}"));
-    for (answered, kind) in [(None, "unreachable"), (nonsense, "malformed"), (Some((500, &b""[..])), "error")]
+    for (answered, kind) in
+        [(None, "error"), (nonsense, "malformed"), (Some((500, &br#"{"action":"allow"}"#[..])), "error")]
     {
         let guards = json!([webhook("open", &json!({"on_failure": "pass"})), webhook("closed", &json!({}))]);
         let plan = plan(&guards, &json!({}));
@@ -167,7 +168,7 @@ fn without_a_verdict_nothing_passes_but_where_the_policy_says_so() {
     let mut exchange =
         sent(&plan(&json!([webhook("a", &json!({}))]), &json!({})), &memory, &chat("a")).expect("is read");
     exchange.judge_request(NOW).expect("is asked");
-    exchange.judged(0, None, NOW + Duration::from_secs(2));
+    exchange.judged(0, Some((504, b"upstream request timeout")), NOW + Duration::from_secs(2));
     exchange.judged(9, ALLOW, NOW);
     assert!(
         names(&exchange.take_judge_measures()).contains(&"sluice_judge_calls_total;guard=a;type=timeout")

@@ -92,10 +92,8 @@ pub(crate) struct Verdict {
 pub(crate) enum Trouble {
     /// The texts hold what may not go to the judge.
     Blocked,
-    /// There was nobody, or the connection broke.
-    Unreachable,
     Timeout,
-    /// Its answer was an error.
+    /// Its answer was an error, or somebody's on the way to it, or there was none.
     Error,
     /// Its answer is none to what it was asked.
     Malformed,
@@ -116,7 +114,6 @@ impl Trouble {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Blocked => "blocked",
-            Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",
             Self::Error => "error",
             Self::Malformed => "malformed",
@@ -320,11 +317,8 @@ impl Judge {
         Ok(Callout { number, cluster: self.cluster.clone(), headers, body: sent.body, timeout: self.timeout })
     }
 
-    /// What it has said of so many texts.
-    pub(crate) fn verdict(&self, status: u16, body: &[u8], texts: usize) -> Result<Verdict, Trouble> {
-        if status != 200 {
-            return Err(Trouble::Error);
-        }
+    /// What the body of its answer says of so many texts.
+    pub(crate) fn verdict(&self, body: &[u8], texts: usize) -> Result<Verdict, Trouble> {
         let verdict = match &self.service {
             _ if body.len() > MAX_ANSWER => None,
             Service::Moderation { threshold, categories, .. } => {

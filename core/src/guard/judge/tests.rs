@@ -96,18 +96,13 @@ fn a_model_of_every_dialect_can_judge() {
 
         let judge = plan.guards.judge(0).expect("is there");
         for (text, flagged) in [(r#"{"flagged": true}"#, true), (r#"{"flagged":false}"#, false)] {
-            let verdict = judge.verdict(200, said(dialect, text).to_string().as_bytes(), 1).expect("is one");
+            let verdict = judge.verdict(said(dialect, text).to_string().as_bytes(), 1).expect("is one");
             assert_eq!(verdict.flagged, flagged, "{dialect}");
             let usage = verdict.usage.expect("is told");
             assert_eq!((usage.input, usage.output), (70, 5), "{dialect}");
         }
-        assert_eq!(
-            judge.verdict(200, said(dialect, "No.").to_string().as_bytes(), 1),
-            Err(Trouble::Malformed)
-        );
-        assert_eq!(judge.verdict(200, b"{}", 1), Err(Trouble::Malformed));
-        assert_eq!(judge.verdict(500, b"", 1), Err(Trouble::Error));
-        assert_eq!(judge.verdict(204, b"", 1), Err(Trouble::Error));
+        assert_eq!(judge.verdict(said(dialect, "No.").to_string().as_bytes(), 1), Err(Trouble::Malformed));
+        assert_eq!(judge.verdict(b"{}", 1), Err(Trouble::Malformed));
     }
 }
 
@@ -156,7 +151,7 @@ fn an_answer_that_did_not_end_by_itself_is_no_verdict() {
     ] {
         let mut other = whole.clone();
         *other.pointer_mut(place).expect("is there") = value;
-        assert_eq!(judge.verdict(200, other.to_string().as_bytes(), 1), Err(Trouble::Malformed), "{place}");
+        assert_eq!(judge.verdict(other.to_string().as_bytes(), 1), Err(Trouble::Malformed), "{place}");
     }
 }
 
@@ -209,14 +204,14 @@ fn moderations_are_asked_and_read() {
         let plan = asks(fields.clone());
         let judge = plan.guards.judge(0).expect("is there");
         let body = json!({"results": results}).to_string();
-        let read = judge.verdict(200, body.as_bytes(), 1).map(|verdict| verdict.flagged);
+        let read = judge.verdict(body.as_bytes(), 1).map(|verdict| verdict.flagged);
         assert_eq!(read, verdict.ok_or(Trouble::Malformed), "{fields} {results}");
     }
     let plan = asks(json!({}));
     let judge = plan.guards.judge(0).expect("is there");
     let two = json!({"results": [calm, wild]}).to_string();
-    assert_eq!(judge.verdict(200, two.as_bytes(), 2).map(|verdict| verdict.flagged), Ok(true));
-    assert_eq!(judge.verdict(200, two.as_bytes(), 3), Err(Trouble::Malformed));
+    assert_eq!(judge.verdict(two.as_bytes(), 2).map(|verdict| verdict.flagged), Ok(true));
+    assert_eq!(judge.verdict(two.as_bytes(), 3), Err(Trouble::Malformed));
 }
 
 #[test]
@@ -246,11 +241,11 @@ fn a_webhook_says_one_of_two_words() {
         ("", None),
         ("\u{1}", None),
     ] {
-        let read = judge.verdict(200, body.as_bytes(), 1).map(|verdict| verdict.flagged);
+        let read = judge.verdict(body.as_bytes(), 1).map(|verdict| verdict.flagged);
         assert_eq!(read, verdict.ok_or(Trouble::Malformed), "{body}");
     }
     let long = format!(r#"{{"action": "allow"{}}}"#, " ".repeat(MAX_ANSWER));
-    assert_eq!(judge.verdict(200, long.as_bytes(), 1), Err(Trouble::Malformed));
+    assert_eq!(judge.verdict(long.as_bytes(), 1), Err(Trouble::Malformed));
 }
 
 #[test]
@@ -366,7 +361,7 @@ proptest! {
     fn any_bytes_are_read_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200), texts in 0_usize..40) {
         for asks in [chat(), json!({"moderation": {"provider": "p", "threshold": 0.5}}), json!({"webhook": {"url": "http://h.test"}})] {
             let plan = plan("openai", &asks);
-            let _ = plan.guards.judge(0).expect("is there").verdict(200, &bytes, texts);
+            let _ = plan.guards.judge(0).expect("is there").verdict(&bytes, texts);
         }
         for dialect in ClientDialect::ALL {
             let _ = of_answer(dialect, true, &bytes);
