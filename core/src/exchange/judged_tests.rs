@@ -108,7 +108,7 @@ fn all_are_asked_at_once_and_the_first_of_the_policy_is_named() {
             .collect::<Vec<_>>(),
         [120; 3]
     );
-    let Err(reply) = exchange.rule_request(&memory, NOW) else { unreachable!("it is refused") };
+    let Err(reply) = exchange.rule_request(&memory, NOW) else { panic!("it is refused") };
     assert_eq!(
         error(&reply),
         (400, "content_filter".to_owned(), "The request holds what is refused by the guard 'b'.".to_owned())
@@ -158,7 +158,7 @@ fn without_a_verdict_nothing_passes_but_where_the_policy_says_so() {
         let mut exchange = sent(&plan, &memory, &chat("Hello")).expect("is read");
         let callouts = exchange.judge_request(NOW).expect("are asked");
         answer(&mut exchange, &callouts, &[ALLOW, answered]);
-        let Err(reply) = exchange.rule_request(&memory, NOW) else { unreachable!("it is refused") };
+        let Err(reply) = exchange.rule_request(&memory, NOW) else { panic!("it is refused") };
         let (status, code, message) = error(&reply);
         assert_eq!((status, code.as_str()), (503, "guard_unavailable"));
         assert!(message.contains("'closed'"), "{message}");
@@ -262,7 +262,7 @@ fn a_verdict_may_give_the_request_to_another_model() {
     assert!(other.remarks().contains(&("x-sluice-rerouted", "a;other".to_owned())));
     assert!(!other.is_judged(), "it has been");
     assert!(other.attempt("claude", 1, &memory, NOW).is_ok());
-    let Err(reply) = ask() else { unreachable!("that model's limit is spent") };
+    let Err(reply) = ask() else { panic!("that model's limit is spent") };
     assert_eq!((reply.status, reply.guards_field().as_str()), (429, "a;reroute"));
 }
 
