@@ -55,10 +55,10 @@ enum State {
 enum Answer {
     /// It goes on as it comes.
     Passing,
-    /// It is held until it is whole, to be judged.
-    Held,
+    /// It is held here until it is whole, to be judged. Envoy would answer for itself if its own buffer were full.
+    Held(Vec<u8>),
     /// Outside judges are asked about it.
-    Judging(Calls),
+    Judging { body: Vec<u8>, calls: Calls },
 }
 
 /// For whose sake the filter has answered itself, if for anybody's.
@@ -238,31 +238,48 @@ impl PolicyFilter {
         }
     }
 
-    /// The answer is whole, in the first `size` bytes of what is held: asks outside judges about it.
-    fn ask_about_answer(&mut self, size: usize) -> Action {
-        self.answer = Answer::Passing;
+    /// Takes more of an answer that is held: the first `size` bytes of Envoy's buffer.
+    fn hold(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Answer::Held(body) = &mut self.answer else { return Action::Pause };
+        let taken = host::buffer(BufferType::HttpResponseBody, 0, size).and_then(|chunk| {
+            body.extend_from_slice(&chunk);
+            host::set_buffer(BufferType::HttpResponseBody, 0, size, &[])
+        });
+        let most = self.plan.listen.max_body_bytes;
+        let is_too_large = body.len() > most as usize;
+        match taken {
+            Err(host::Refused(_)) => self.instead(&self.broken("The provider's answer can't be read.")),
+            Ok(()) if is_too_large => {
+                let failure = exchange::gateway_failure(500, most);
+                self.instead(&Reply::failure(self.client(), &failure))
+            }
+            Ok(()) if end_of_stream => self.ask_about_answer(),
+            Ok(()) => Action::Pause,
+        }
+    }
+
+    /// The answer is whole: asks outside judges about it.
+    fn ask_about_answer(&mut self) -> Action {
+        let Answer::Held(body) = std::mem::replace(&mut self.answer, Answer::Passing) else {
+            return Action::Continue;
+        };
         let State::Serving(parked) = &self.state else { return Action::Continue };
         let mut exchange = parked.exchange.borrow_mut();
-        let Ok(body) = host::buffer(BufferType::HttpResponseBody, 0, size) else {
-            drop(exchange);
-            return self.instead(&self.broken("The provider's answer can't be read."));
-        };
         let callouts = exchange.judge_answer(&body, host::now());
         let calls = callouts.map(|callouts| Calls::make(&mut exchange, callouts));
         drop(exchange);
         match calls {
-            None => Action::Continue,
-            Some(calls) if calls.are_done() => self.rule_answer(),
+            None => self.release(&body),
+            Some(calls) if calls.are_done() => self.rule_answer(&body),
             Some(calls) => {
-                self.answer = Answer::Judging(calls);
+                self.answer = Answer::Judging { body, calls };
                 Action::Pause
             }
         }
     }
 
     /// All judges of the answer have answered; its headers are still held.
-    fn rule_answer(&mut self) -> Action {
-        self.answer = Answer::Passing;
+    fn rule_answer(&mut self, body: &[u8]) -> Action {
         let State::Serving(parked) = &self.state else { return Action::Continue };
         let reply = {
             let mut exchange = parked.exchange.borrow_mut();
@@ -271,9 +288,17 @@ impl PolicyFilter {
         };
         self.remark();
         match reply.map(|reply| self.put(&reply)) {
-            None | Some(Ok(())) => Action::Continue,
-            // Nothing of it may reach the client.
+            None => self.release(body),
+            Some(Ok(())) => Action::Continue,
             Some(Err(host::Refused(_))) => self.instead(&self.broken("The answer can't be replaced.")),
+        }
+    }
+
+    /// Lets an answer go on that was held.
+    fn release(&mut self, body: &[u8]) -> Action {
+        match host::set_buffer(BufferType::HttpResponseBody, 0, usize::MAX, body) {
+            Ok(()) => Action::Continue,
+            Err(host::Refused(_)) => self.instead(&self.broken("The answer can't be sent.")),
         }
     }
 
@@ -359,12 +384,16 @@ impl Context for PolicyFilter {
             State::Judging { parked, taken, calls } => self.judged(calls, parked, taken, call, size),
             state => self.state = state,
         }
-        if let (State::Serving(parked), Answer::Judging(calls)) = (&self.state, &mut self.answer) {
-            calls.answered(&mut parked.exchange.borrow_mut(), call, size);
-            let is_over = calls.are_done();
-            if is_over && self.rule_answer() == Action::Continue && host::resume_response().is_err() {
-                self.instead(&self.broken("The answer can't be sent."));
-            }
+        let (body, mut calls) = match std::mem::replace(&mut self.answer, Answer::Passing) {
+            Answer::Judging { body, calls } => (body, calls),
+            answer => return self.answer = answer,
+        };
+        let State::Serving(parked) = &self.state else { return };
+        calls.answered(&mut parked.exchange.borrow_mut(), call, size);
+        if !calls.are_done() {
+            self.answer = Answer::Judging { body, calls };
+        } else if self.rule_answer(&body) == Action::Continue && host::resume_response().is_err() {
+            self.instead(&self.broken("The answer can't be sent."));
         }
     }
 }
@@ -424,7 +453,7 @@ impl HttpContext for PolicyFilter {
         if let (State::Serving(parked), false, 200) = (&self.state, unnamed || end_of_stream, self.status)
             && parked.exchange.borrow().is_answer_judged()
         {
-            self.answer = Answer::Held;
+            self.answer = Answer::Held(Vec::new());
         }
         match (self.rewriting, &self.answer) {
             (false, Answer::Passing) => Action::Continue,
@@ -434,12 +463,8 @@ impl HttpContext for PolicyFilter {
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         match self.answer {
-            Answer::Held if size > self.plan.listen.max_body_bytes as usize => {
-                let failure = exchange::gateway_failure(500, self.plan.listen.max_body_bytes);
-                return self.instead(&Reply::failure(self.client(), &failure));
-            }
-            Answer::Held if end_of_stream => return self.ask_about_answer(size),
-            Answer::Held | Answer::Judging(_) => return Action::Pause,
+            Answer::Held(_) => return self.hold(size, end_of_stream),
+            Answer::Judging { .. } => return Action::Pause,
             Answer::Passing => {}
         }
         if self.rewriting && !end_of_stream {
@@ -453,8 +478,8 @@ impl HttpContext for PolicyFilter {
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
         match self.answer {
-            Answer::Held => self.ask_about_answer(usize::MAX),
-            Answer::Judging(_) => Action::Pause,
+            Answer::Held(_) => self.ask_about_answer(),
+            Answer::Judging { .. } => Action::Pause,
             Answer::Passing => Action::Continue,
         }
     }
