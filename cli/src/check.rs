@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use sluice_core::limit::Limits;
 use sluice_core::limit::sync::synchronous;
 use sluice_core::limit::window::Period;
-use sluice_core::policy::{Credential, Document, Endpoint, SourcePlace, SyncCheck};
+use sluice_core::policy::{Credential, Document, Endpoint, JudgeAsks, SourcePlace, SyncCheck};
 
 /// How much a document holds, in one line.
 pub struct Summary<'a>(pub &'a Document);
@@ -25,6 +25,7 @@ pub fn warnings(document: &Document, environment: &dyn Fn(&str) -> Option<String
         .iter()
         .flat_map(|model| &model.targets)
         .map(|target| target.provider.as_str())
+        .chain(document.guards.iter().filter_map(|guard| guard.judge()?.provider()))
         .collect();
     for provider in &document.providers {
         let path = format!("providers.{}", provider.name);
@@ -46,8 +47,32 @@ pub fn warnings(document: &Document, environment: &dyn Fn(&str) -> Option<String
     }
     warnings.extend(callers_from_elsewhere(document));
     warnings.extend(limits_of_the_fleet(document));
+    warnings.extend(judges(document));
     warnings.extend(sluice_core::access::warnings(document));
     warnings.extend(sluice_core::price::warnings(document));
+    warnings
+}
+
+/// What is probably not meant of outside judges.
+fn judges(document: &Document) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (position, guard) in document.guards.iter().enumerate() {
+        let Some(JudgeAsks::Webhook { place, credential, .. }) = guard.judge().map(|judge| &judge.asks)
+        else {
+            continue;
+        };
+        let path = format!("guards[{position}].webhook");
+        match place {
+            SourcePlace::Cluster(name) => warnings.push(format!(
+                "{path}.cluster: `{name}` has to be among the clusters of your Envoy; `run` has none of that name"
+            )),
+            SourcePlace::Endpoint(endpoint) if !endpoint.tls && !is_loopback(&endpoint.host) => {
+                let what = if credential.is_some() { "texts and the credential are" } else { "texts are" };
+                warnings.push(format!("{path}.url: {what} sent unencrypted"));
+            }
+            SourcePlace::Endpoint(_) => {}
+        }
+    }
     warnings
 }
 
@@ -216,6 +241,32 @@ limits:
         );
         let alone = warnings(&document(&format!("{OPEN}limits_sync: {{cluster: rls}}\n")), &|_| None);
         assert!(alone.iter().any(|warning| warning == "limits_sync: there are no limits"), "{alone:?}");
+    }
+
+    #[test]
+    fn what_is_sent_to_judges_in_the_open_is_noticed() {
+        let guards = "
+guards:
+  - {name: a, kind: judge, chat: {provider: spare, model: m, instruction: i}}
+  - {name: b, kind: judge, webhook: {url: 'http://judge.example/j'}}
+  - {name: c, kind: judge, webhook: {url: 'http://judge.example/j', credential: {env: JUDGE}}}
+  - {name: d, kind: judge, webhook: {url: 'http://127.0.0.1:9/j'}}
+  - {name: e, kind: judge, webhook: {cluster: judge, path: /j}}
+";
+        let warnings = warnings(&document(&format!("{OPEN}{guards}")), &|_| Some("set".to_owned()));
+        let ours: Vec<_> = warnings.iter().filter(|warning| warning.starts_with("guards")).collect();
+        assert_eq!(
+            ours,
+            [
+                "guards[1].webhook.url: texts are sent unencrypted",
+                "guards[2].webhook.url: texts and the credential are sent unencrypted",
+                "guards[4].webhook.cluster: `judge` has to be among the clusters of your Envoy; `run` has none of that name",
+            ]
+        );
+        assert!(
+            !warnings.iter().any(|warning| warning.contains("no model has it")),
+            "a judge asks it: {warnings:?}"
+        );
     }
 
     #[test]

@@ -64,6 +64,7 @@ unsafe extern "C" {
         grpc_status: i32,
     ) -> u32;
     fn proxy_close_stream(direction: u32) -> u32;
+    fn proxy_continue_stream(direction: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -192,6 +193,20 @@ pub fn close_stream() -> Result<()> {
     done(unsafe { proxy_close_stream(RESPONSE) })
 }
 
+/// Lets the current stream's request go on, which a callback has paused.
+pub fn resume_request() -> Result<()> {
+    const REQUEST: u32 = 0;
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_continue_stream(REQUEST) })
+}
+
+/// Lets the current stream's response go on, which a callback has paused.
+pub fn resume_response() -> Result<()> {
+    const RESPONSE: u32 = 1;
+    // SAFETY: takes a number only.
+    done(unsafe { proxy_continue_stream(RESPONSE) })
+}
+
 /// Defines a metric, or finds the one of this name.
 pub fn define_metric(kind: MetricType, name: &str) -> Result<u32> {
     let mut id = 0;
@@ -260,7 +275,7 @@ pub fn set_tick(period: Duration) -> Result<()> {
     done(unsafe { proxy_set_tick_period_milliseconds(period) })
 }
 
-/// Asks a cluster; the root's `on_http_call_response` gets the answer, with the number that this returns.
+/// Asks a cluster; `on_http_call_response` of the current context gets the answer, with the number that this returns.
 ///
 /// This is the SDK's own, because only it can tell the SDK whom the answer is for: it panics on an answer that it has not
 /// asked for itself. The statuses on which this panics are none that Envoy has for this call.

@@ -3,6 +3,7 @@
 
 mod exchanges;
 mod host;
+mod judges;
 mod metrics;
 mod policy;
 mod provider;

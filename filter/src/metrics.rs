@@ -14,8 +14,13 @@ thread_local! {
 
 /// Counts a request that has ended.
 pub fn count(ended: Ended<'_>) {
-    for measure in metrics::of(ended) {
-        if let Err(host::Refused(status)) = record(&measure) {
+    add(&metrics::of(ended));
+}
+
+/// Adds to metrics.
+pub fn add(measures: &[Measure]) {
+    for measure in measures {
+        if let Err(host::Refused(status)) = record(measure) {
             host::log(LogLevel::Warn, &format!("a metric could not be recorded (status {status})"));
         }
     }

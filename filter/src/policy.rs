@@ -15,6 +15,7 @@ use sluice_core::policy::Plan;
 use sluice_core::usage::metrics::Ended;
 
 use crate::exchanges::Parked;
+use crate::judges::Calls;
 use crate::{host, metrics};
 
 thread_local! {
@@ -31,16 +32,33 @@ pub struct PolicyFilter {
     status: u16,
     /// Whether the response is of Envoy's own making, and is held to be rewritten.
     rewriting: bool,
+    answer: Answer,
 }
 
 enum State {
     New,
     /// The body is coming.
     Reading(Opening),
+    /// Outside judges are asked about the request, of whose body so much was `taken`.
+    Judging {
+        parked: Parked,
+        taken: Option<usize>,
+        calls: Calls,
+    },
     /// Providers are at work.
     Serving(Parked),
     /// The filter has answered itself.
     Replied(Reason),
+}
+
+/// What becomes of a provider's answer.
+enum Answer {
+    /// It goes on as it comes.
+    Passing,
+    /// It is held here until it is whole, to be judged. Envoy would answer for itself if its own buffer were full.
+    Held(Vec<u8>),
+    /// Outside judges are asked about it.
+    Judging { body: Vec<u8>, calls: Calls },
 }
 
 /// For whose sake the filter has answered itself, if for anybody's.
@@ -86,7 +104,14 @@ impl Peer {
 
 impl PolicyFilter {
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, started: host::now(), state: State::New, status: 0, rewriting: false }
+        Self {
+            plan,
+            started: host::now(),
+            state: State::New,
+            status: 0,
+            rewriting: false,
+            answer: Answer::Passing,
+        }
     }
 
     fn reply(&mut self, reply: &Reply) -> Action {
@@ -136,27 +161,156 @@ impl PolicyFilter {
                 .map_err(|host::Refused(_)| self.broken("The request's body can't be read.")),
             false => Ok(None),
         };
-        let served = body.and_then(|body| {
+        let read = body.and_then(|body| {
             let taken = body.as_ref().map(|_| size);
-            let parked = Parked::new(opening.read(body, &host::Shared)?);
-            for (name, value) in parked.exchange.borrow().told_to_limits() {
-                let _ = host::set_property(&name, &value);
-            }
-            match Self::route(&parked, taken) {
-                Ok(()) => Ok(parked),
-                Err(host::Refused(_)) => {
-                    parked.exchange.borrow_mut().close(&host::Shared, host::now(), false);
-                    Err(self.broken("The request can't be routed."))
-                }
-            }
+            Ok((Parked::new(opening.read(body, &host::Shared)?), taken))
         });
-        match served {
-            Ok(parked) => {
+        match read {
+            Ok((parked, taken)) => self.ask(parked, taken),
+            Err(reply) => self.reply(&reply),
+        }
+    }
+
+    /// Asks outside judges about the request, if there are any, and hands it over where they let it pass.
+    fn ask(&mut self, parked: Parked, taken: Option<usize>) -> Action {
+        let mut exchange = parked.exchange.borrow_mut();
+        let callouts = exchange.is_judged().then(|| exchange.judge_request(host::now())).flatten();
+        let calls = callouts.map(|callouts| Calls::make(&mut exchange, callouts));
+        drop(exchange);
+        match calls {
+            None => self.hand_over(parked, taken),
+            Some(calls) if calls.are_done() => self.rule(parked, taken),
+            Some(calls) => {
+                self.state = State::Judging { parked, taken, calls };
+                Action::Pause
+            }
+        }
+    }
+
+    /// All judges of the request have answered.
+    fn rule(&mut self, parked: Parked, taken: Option<usize>) -> Action {
+        let ruling = {
+            let mut exchange = parked.exchange.borrow_mut();
+            metrics::add(&exchange.take_judge_measures());
+            exchange.rule_request(&host::Shared, host::now())
+        };
+        match ruling {
+            Ok(None) => self.hand_over(parked, taken),
+            Ok(Some(other)) => self.hand_over(Parked::new(*other), taken),
+            Err(reply) => self.reply(&reply),
+        }
+    }
+
+    /// Hands the request over to the providers.
+    fn hand_over(&mut self, parked: Parked, taken: Option<usize>) -> Action {
+        for (name, value) in parked.exchange.borrow().told_to_limits() {
+            let _ = host::set_property(&name, &value);
+        }
+        match Self::route(&parked, taken) {
+            Ok(()) => {
                 self.state = State::Serving(parked);
                 Action::Continue
             }
-            Err(reply) => self.reply(&reply),
+            Err(host::Refused(_)) => {
+                parked.exchange.borrow_mut().close(&host::Shared, host::now(), false);
+                self.reply(&self.broken("The request can't be routed."))
+            }
         }
+    }
+
+    /// A judge of the request has answered, or nobody has in its stead.
+    fn judged(&mut self, mut calls: Calls, parked: Parked, taken: Option<usize>, call: u32, size: usize) {
+        calls.answered(&mut parked.exchange.borrow_mut(), call, size);
+        if !calls.are_done() {
+            self.state = State::Judging { parked, taken, calls };
+            return;
+        }
+        if self.rule(parked, taken) == Action::Continue && host::resume_request().is_err() {
+            self.withdraw();
+            self.reply(&self.broken("The request can't be routed."));
+        }
+    }
+
+    /// The request will not be served after all.
+    fn withdraw(&self) {
+        if let State::Judging { parked, .. } | State::Serving(parked) = &self.state {
+            parked.exchange.borrow_mut().withdraw(&host::Shared, host::now());
+        }
+    }
+
+    /// Takes more of an answer that is held: the first `size` bytes of Envoy's buffer.
+    fn hold(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Answer::Held(body) = &mut self.answer else { return Action::Pause };
+        let taken = host::buffer(BufferType::HttpResponseBody, 0, size).and_then(|chunk| {
+            body.extend_from_slice(&chunk);
+            host::set_buffer(BufferType::HttpResponseBody, 0, size, &[])
+        });
+        let most = self.plan.listen.max_body_bytes;
+        let is_too_large = body.len() > most as usize;
+        match taken {
+            Err(host::Refused(_)) => self.instead(&self.broken("The provider's answer can't be read.")),
+            Ok(()) if is_too_large => {
+                let failure = exchange::gateway_failure(500, most);
+                self.instead(&Reply::failure(self.client(), &failure))
+            }
+            Ok(()) if end_of_stream => self.ask_about_answer(),
+            Ok(()) => Action::Pause,
+        }
+    }
+
+    /// The answer is whole: asks outside judges about it.
+    fn ask_about_answer(&mut self) -> Action {
+        let Answer::Held(body) = std::mem::replace(&mut self.answer, Answer::Passing) else {
+            return Action::Continue;
+        };
+        let State::Serving(parked) = &self.state else { return Action::Continue };
+        let mut exchange = parked.exchange.borrow_mut();
+        let callouts = exchange.judge_answer(&body, host::now());
+        let calls = callouts.map(|callouts| Calls::make(&mut exchange, callouts));
+        drop(exchange);
+        match calls {
+            None => self.release(&body),
+            Some(calls) if calls.are_done() => self.rule_answer(&body),
+            Some(calls) => {
+                self.answer = Answer::Judging { body, calls };
+                Action::Pause
+            }
+        }
+    }
+
+    /// All judges of the answer have answered; its headers are still held.
+    fn rule_answer(&mut self, body: &[u8]) -> Action {
+        let State::Serving(parked) = &self.state else { return Action::Continue };
+        let reply = {
+            let mut exchange = parked.exchange.borrow_mut();
+            metrics::add(&exchange.take_judge_measures());
+            exchange.rule_answer(host::now().as_secs())
+        };
+        self.remark();
+        match reply.map(|reply| self.put(&reply)) {
+            None => self.release(body),
+            Some(Ok(())) => Action::Continue,
+            Some(Err(host::Refused(_))) => self.instead(&self.broken("The answer can't be replaced.")),
+        }
+    }
+
+    /// Lets an answer go on that was held.
+    fn release(&mut self, body: &[u8]) -> Action {
+        match host::set_buffer(BufferType::HttpResponseBody, 0, usize::MAX, body) {
+            Ok(()) => Action::Continue,
+            Err(host::Refused(_)) => self.instead(&self.broken("The answer can't be sent.")),
+        }
+    }
+
+    /// Ends the stream with this reply, while the response's headers are held.
+    fn instead(&mut self, reply: &Reply) -> Action {
+        self.answer = Answer::Passing;
+        self.status = reply.status;
+        let headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        if host::reply(reply.status, headers, &reply.body).is_err() {
+            let _ = host::close_stream();
+        }
+        Action::Pause
     }
 
     /// Leaves the exchange to the provider filters. Each makes its own body, so what was `taken` of the client's is not sent
@@ -175,7 +329,7 @@ impl PolicyFilter {
     fn client(&self) -> ClientDialect {
         match &self.state {
             State::Reading(opening) => opening.client(),
-            State::Serving(parked) => parked.exchange.borrow().client(),
+            State::Judging { parked, .. } | State::Serving(parked) => parked.exchange.borrow().client(),
             State::New | State::Replied(_) => ClientDialect::OpenAiChat,
         }
     }
@@ -188,7 +342,11 @@ impl PolicyFilter {
     /// nothing else can be put in its place before that.
     fn rewrite(&mut self, status: u16) -> Result<(), host::Refused> {
         let failure = exchange::gateway_failure(status, self.plan.listen.max_body_bytes);
-        let reply = Reply::failure(self.client(), &failure);
+        self.put(&Reply::failure(self.client(), &failure))
+    }
+
+    /// Puts a reply in the place of a whole response whose headers are held.
+    fn put(&mut self, reply: &Reply) -> Result<(), host::Refused> {
         self.status = reply.status;
         let response = MapType::HttpResponseHeaders;
         host::set_header(response, ":status", &reply.status.to_string())?;
@@ -220,7 +378,25 @@ impl PolicyFilter {
     }
 }
 
-impl Context for PolicyFilter {}
+impl Context for PolicyFilter {
+    fn on_http_call_response(&mut self, call: u32, _: usize, size: usize, _: usize) {
+        match std::mem::replace(&mut self.state, State::New) {
+            State::Judging { parked, taken, calls } => self.judged(calls, parked, taken, call, size),
+            state => self.state = state,
+        }
+        let (body, mut calls) = match std::mem::replace(&mut self.answer, Answer::Passing) {
+            Answer::Judging { body, calls } => (body, calls),
+            answer => return self.answer = answer,
+        };
+        let State::Serving(parked) = &self.state else { return };
+        calls.answered(&mut parked.exchange.borrow_mut(), call, size);
+        if !calls.are_done() {
+            self.answer = Answer::Judging { body, calls };
+        } else if self.rule_answer(&body) == Action::Continue && host::resume_response().is_err() {
+            self.instead(&self.broken("The answer can't be sent."));
+        }
+    }
+}
 
 impl HttpContext for PolicyFilter {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
@@ -241,7 +417,7 @@ impl HttpContext for PolicyFilter {
         match &self.state {
             // A body that passes as it comes.
             State::Serving(_) => Action::Continue,
-            _ if end_of_stream => self.serve(size),
+            State::Reading(_) if end_of_stream => self.serve(size),
             _ => Action::Pause,
         }
     }
@@ -251,7 +427,8 @@ impl HttpContext for PolicyFilter {
         let _ = host::set_headers(MapType::HttpRequestTrailers, &[]);
         match &self.state {
             State::Serving(_) => Action::Continue,
-            _ => self.serve(usize::MAX),
+            State::Reading(_) => self.serve(usize::MAX),
+            _ => Action::Pause,
         }
     }
 
@@ -273,13 +450,23 @@ impl HttpContext for PolicyFilter {
             // What Envoy's own rate-limit filter answers has no body that could be rewritten.
             return self.replace();
         }
-        match self.rewriting {
-            true => Action::Pause,
-            false => Action::Continue,
+        if let (State::Serving(parked), false, 200) = (&self.state, unnamed || end_of_stream, self.status)
+            && parked.exchange.borrow().is_answer_judged()
+        {
+            self.answer = Answer::Held(Vec::new());
+        }
+        match (self.rewriting, &self.answer) {
+            (false, Answer::Passing) => Action::Continue,
+            _ => Action::Pause,
         }
     }
 
-    fn on_http_response_body(&mut self, _: usize, end_of_stream: bool) -> Action {
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        match self.answer {
+            Answer::Held(_) => return self.hold(size, end_of_stream),
+            Answer::Judging { .. } => return Action::Pause,
+            Answer::Passing => {}
+        }
         if self.rewriting && !end_of_stream {
             return Action::Pause;
         }
@@ -289,11 +476,23 @@ impl HttpContext for PolicyFilter {
         Action::Continue
     }
 
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        match self.answer {
+            Answer::Held(_) => self.ask_about_answer(),
+            Answer::Judging { .. } => Action::Pause,
+            Answer::Passing => Action::Continue,
+        }
+    }
+
     fn on_log(&mut self) {
+        if let State::Judging { .. } = self.state {
+            // The client has gone before any provider was asked.
+            self.withdraw();
+        }
         let now = host::now();
         let (status, elapsed) = (self.status, now.saturating_sub(self.started));
         let parked = match &self.state {
-            State::Serving(parked) => parked,
+            State::Judging { parked, .. } | State::Serving(parked) => parked,
             State::Replied(reason) => {
                 if !reason.guards_field.is_empty() {
                     let _ = host::set_property("sluice_guards", &reason.guards_field);

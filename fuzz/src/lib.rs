@@ -224,3 +224,45 @@ pub fn masked(path: &str, bytes: &[u8]) {
     let cut = (rest.len() * usize::from(first)) / 255;
     assert_eq!(run(&[rest]), run(&[&rest[..cut], &rest[cut..]]));
 }
+
+/// A policy with a judge of each kind, asked about requests and answers.
+static JUDGED: LazyLock<Arc<Plan>> = LazyLock::new(|| {
+    let both = json!(["request", "response"]);
+    let document = json!({
+        "version": 1,
+        "providers": {"p": {"dialect": "openai", "endpoint": "https://p.test", "credential": {"env": "KEY"}}},
+        "models": {"m": {"targets": [{"provider": "p", "model": "gpt-5.5"}]}},
+        "callers": {"anonymous": "allow"},
+        "guards": [
+            {"name": "a", "kind": "judge", "moderation": {"provider": "p", "threshold": 0.5, "categories": ["a*"]}, "on": both},
+            {"name": "b", "kind": "judge", "chat": {"provider": "p", "model": "j", "instruction": "i"}, "on": both},
+            {"name": "c", "kind": "judge", "webhook": {"url": "https://j.test"}, "on": both},
+        ],
+    });
+    Arc::new(policy::load(document.to_string().as_bytes(), &|_| Some("key".to_owned())).expect("is a policy"))
+});
+
+/// Bytes as the answer of every judge, and as what judges are asked about: a stream of any client's, and a whole answer.
+pub fn judge(bytes: &[u8]) {
+    let now = Duration::from_secs(NOW);
+    for stream in [false, true] {
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hello"}], "stream": stream});
+        let headers = [(":method", "POST"), (":path", "/v1/chat/completions")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let head = Head { headers: &headers, origin: sluice_core::identity::Origin::default() };
+        let opening = exchange::open(&JUDGED, head, now).expect("is served");
+        let memory = LocalMemory::default();
+        let mut exchange = opening.read(Some(body.to_string().into_bytes()), &memory).expect("is a request");
+        for callout in exchange.judge_request(now).expect("are asked") {
+            serde_json::from_slice::<serde::de::IgnoredAny>(&callout.body).expect("is JSON");
+            exchange.judged(callout.number, Some((200, bytes)), now);
+        }
+        let _ = exchange.rule_request(&memory, now);
+        let Some(callouts) = exchange.judge_answer(bytes, now) else { continue };
+        for callout in callouts {
+            serde_json::from_slice::<serde::de::IgnoredAny>(&callout.body).expect("is JSON");
+            exchange.judged(callout.number, Some((200, bytes)), now);
+        }
+        let _ = exchange.rule_answer(NOW);
+    }
+}

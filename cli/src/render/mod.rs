@@ -2,6 +2,7 @@
 
 mod access_log;
 mod cluster;
+mod judges;
 mod jwt;
 mod listener;
 mod metrics;
@@ -93,6 +94,7 @@ pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, E
     };
     let listen = &document.listen;
     let mut clusters = cluster::clusters(&input)?;
+    clusters.extend(judges::clusters(&input)?);
     clusters.extend(jwt::cluster(&input)?);
     clusters.extend(service::clusters(&input)?);
     let bootstrap = map! {
@@ -113,7 +115,8 @@ pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, E
 pub fn variables(document: &Document) -> BTreeSet<&str> {
     let of_providers = document.providers.iter().flat_map(|provider| provider.credential.variables());
     let of_redaction = document.redaction.iter().filter_map(|redaction| redaction.key.as_deref());
-    of_providers.chain(of_redaction).collect()
+    let of_judges = document.guards.iter().filter_map(|guard| guard.judge()?.credential());
+    of_providers.chain(of_redaction).chain(of_judges).collect()
 }
 
 fn utf8(path: &Path) -> Result<String, Error> {

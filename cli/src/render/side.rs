@@ -1,5 +1,5 @@
-//! Clusters for what is asked beside requests: the source of keys, the keys that tokens are verified with, and the service that
-//! keeps count of limits.
+//! Clusters for what is asked beside requests: the source of keys, the keys that tokens are verified with, the service that
+//! keeps count of limits, and outside judges.
 
 use std::net::IpAddr;
 

@@ -62,6 +62,7 @@ impl Exchange {
             (None, Some(asked)) => Form::Translated(asked),
             (None, None) => Form::Passing,
         };
+        self.keep_form(&form, target);
         let attempt = Attempt::new(self, target, form, more, veil);
         Ok((self.upstream_request(target, prepared, now)?, attempt))
     }

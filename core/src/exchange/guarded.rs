@@ -13,6 +13,7 @@ use crate::task::TaskKind;
 use crate::usage::Usage;
 
 use super::admission::Denied;
+use super::judged::Judging;
 use super::opening::Opening;
 use super::passing;
 use super::redaction::{Screen, StreamMask};
@@ -31,6 +32,8 @@ pub(super) struct Guarded {
     pub(super) schemas: Option<Schemas>,
     /// The template that was filled in, `name@version`.
     pub(super) template: Option<String>,
+    /// Who outside is asked; `None` where nobody is.
+    pub(super) judging: Option<Box<Judging>>,
 }
 
 /// What guards do with an answer.
@@ -72,7 +75,8 @@ impl Guarded {
 
     /// `name;action, …` of those that a client is told of; `None` where there are none.
     pub(super) fn header(&self) -> Option<String> {
-        let told: Vec<_> = self.fired.iter().filter(|fired| fired.action != "log").map(named).collect();
+        let told: Vec<_> =
+            self.fired.iter().filter(|fired| !matches!(fired.action, "log" | "failed")).map(named).collect();
         (!told.is_empty()).then(|| told.join(", "))
     }
 }
@@ -112,7 +116,9 @@ impl Opening {
         if let Some(failure) = verdict.refusal {
             return Err(Denied::Guarded(Box::new(Refused { failure, fired: verdict.fired })));
         }
-        let replaced = match (verdict.body, &filled) {
+        let kept = verdict.body;
+        let mut judging = Judging::new(self, asked, kept.as_deref().unwrap_or(body))?;
+        let replaced = match (kept, &filled) {
             (Some(replaced), Some(filled)) => Some(filled.chosen.expand(call.dialect, &replaced)?),
             (replaced, _) => replaced,
         };
@@ -122,7 +128,13 @@ impl Opening {
         let watch =
             actions.map(|actions| Watch { plan: Arc::clone(&self.plan), actions, found: Outcome::default() });
         let schemas = Schemas::of(&self.plan, asked);
-        Ok((body, Guarded { fired: verdict.fired, reroute: verdict.reroute, watch, schemas, template }))
+        if let Some(judging) = &mut judging {
+            judging.keep(self, &body);
+        }
+        Ok((
+            body,
+            Guarded { fired: verdict.fired, reroute: verdict.reroute, watch, schemas, template, judging },
+        ))
     }
 
     /// The same for a call that passes as it is, where its body has been read.

@@ -10,6 +10,9 @@ mod attempt;
 mod bill;
 mod guarded;
 mod headers;
+mod judged;
+#[cfg(test)]
+mod judged_tests;
 mod opening;
 mod passing;
 mod prepare;

@@ -32,7 +32,7 @@ pub struct Head<'a> {
 const MISTRAL: &str = "mistral-client-";
 
 /// A request whose body is still to be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Opening {
     pub(super) plan: Arc<Plan>,
     service: Service,
@@ -143,14 +143,7 @@ impl Opening {
     /// it is [needed](Self::needs_body). A reply ends the exchange at once.
     pub fn read(self, body: Option<Vec<u8>>, memory: &dyn SharedMemory) -> Result<Exchange, Reply> {
         let (client, now) = (self.client(), self.asking.now());
-        self.decide(body.map(Arc::new), memory).map_err(|denied| match denied {
-            Denied::Failure(failure) => Reply::failure(client, &failure),
-            Denied::Spent(spent) => Reply::spent(client, &spent, now),
-            Denied::Guarded(refused) => Reply::guarded(client, &refused),
-            Denied::Blocked(failure, rule) => {
-                Reply { blocked: Some(rule.into()), ..Reply::failure(client, &failure) }
-            }
-        })
+        self.decide(body.map(Arc::new), memory).map_err(|denied| denied.reply(client, now))
     }
 
     fn decide(self, body: Option<Arc<Vec<u8>>>, memory: &dyn SharedMemory) -> Result<Exchange, Denied> {
@@ -172,6 +165,16 @@ impl Opening {
             }
             (_, body) => (body, Guarded::default()),
         };
+        self.admitted(body, guarded, memory)
+    }
+
+    /// Finds who serves what guards let pass.
+    pub(super) fn admitted(
+        self,
+        body: Option<Arc<Vec<u8>>>,
+        guarded: Guarded,
+        memory: &dyn SharedMemory,
+    ) -> Result<Exchange, Denied> {
         let applicant = |needs| Applicant {
             plan: &self.plan,
             memory,

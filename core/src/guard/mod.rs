@@ -9,6 +9,7 @@ mod answer_schema_tests;
 #[cfg(test)]
 mod answer_tests;
 pub mod injection;
+pub mod judge;
 mod passing;
 #[cfg(test)]
 mod passing_tests;
@@ -57,6 +58,7 @@ pub struct Guards {
     guards: Vec<Guard>,
     texts: Option<texts::Rules>,
     scorer: Option<Scorer>,
+    judges: Vec<judge::Judge>,
 }
 
 /// One guard.
@@ -128,6 +130,7 @@ impl Guards {
             guards: entries.iter().map(Guard::new).collect(),
             texts: texts::Rules::new(entries)?,
             scorer: scores.then(Scorer::new).flatten(),
+            judges: Vec::new(),
         })
     }
 
@@ -244,9 +247,7 @@ impl Guards {
     /// What a client gets in the place of an answer that this rule's guard refuses.
     pub(crate) fn withheld(&self, rule: RuleId) -> Failure {
         let guard = self.texts.as_ref().and_then(|rules| self.guards.get(rules.owner(rule)?));
-        let name = guard.map_or("", |guard| guard.name.as_str());
-        let message = format!("The answer holds what is refused by the guard '{name}'.");
-        Failure { blame: Blame::Policy, ..Failure::invalid(message, None).code("content_filter") }
+        withheld_by(guard.map_or("", |guard| guard.name.as_str()))
     }
 
     fn verdict(&self, fired: &[bool], body: Option<Vec<u8>>) -> Verdict {
@@ -307,7 +308,7 @@ impl Guard {
             | GuardKind::Topics { .. }
             | GuardKind::PromptInjection { .. } => true,
             GuardKind::PromptSize { characters, .. } => characters.is_some(),
-            GuardKind::SystemPrompt { .. } | GuardKind::AnswerSchema(_) => false,
+            GuardKind::SystemPrompt { .. } | GuardKind::AnswerSchema(_) | GuardKind::Judge(_) => false,
         }
     }
 
@@ -329,6 +330,12 @@ impl Guard {
     }
 }
 
+/// What a client gets in the place of an answer that a guard refuses.
+fn withheld_by(guard: &str) -> Failure {
+    let message = format!("The answer holds what is refused by the guard '{guard}'.");
+    Failure { blame: Blame::Policy, ..Failure::invalid(message, None).code("content_filter") }
+}
+
 /// Goes through the texts of a body, and returns it with what was put in their stead.
 type Walk<'w> = dyn Fn(&mut walker::Visit<'_>) -> Result<Option<Vec<u8>>, Failure> + 'w;
 
@@ -336,11 +343,19 @@ type Walk<'w> = dyn Fn(&mut walker::Visit<'_>) -> Result<Option<Vec<u8>>, Failur
 #[derive(Debug, Default)]
 struct Passages(Vec<Passage>);
 
+/// The texts of one message, of one source.
 #[derive(Debug)]
-struct Passage {
+pub(crate) struct Passage {
     message: String,
-    source: Source,
-    text: String,
+    pub(crate) source: Source,
+    pub(crate) text: String,
+}
+
+impl Passage {
+    /// The same place with another text.
+    pub(crate) fn with(&self, text: String) -> Self {
+        Self { message: self.message.clone(), source: self.source, text }
+    }
 }
 
 impl Passages {

@@ -12,9 +12,9 @@ use std::fmt;
 
 pub use document::{
     CallersEntry, CertificateEntry, CertificateName, Credential, Document, ExceptionEntry, GuardEntry,
-    GuardKind, JwtEntry, KeyEntry, LimitEntry, Listen, ModelEntry, OnLost, OutOfRange, PriceEntry,
-    ProviderEntry, RedactionEntry, RequireEntry, RuleChoice, RuleEntry, RuleUse, SourceEntry, SourcePlace,
-    SyncCheck, SyncEntry, TargetEntry, TemplateEntry, UnknownPrice, Unsupported, WhenEntry,
+    GuardKind, JudgeAsks, JudgeEntry, JwtEntry, KeyEntry, LimitEntry, Listen, ModelEntry, OnLost, OutOfRange,
+    PriceEntry, ProviderEntry, RedactionEntry, RequireEntry, RuleChoice, RuleEntry, RuleUse, SourceEntry,
+    SourcePlace, SyncCheck, SyncEntry, TargetEntry, TemplateEntry, UnknownPrice, Unsupported, WhenEntry,
 };
 pub(crate) use document::{is_reserved_id, parse_digest};
 pub(crate) use node::Node;

@@ -275,6 +275,7 @@ pub(super) fn compile(
         faults.add("guards", fault);
         Guards::default()
     });
+    let guards = guards.with_judges(document, &providers, &mut pricing, environment, faults);
     let redaction = document.redaction.as_ref().and_then(|entry| redact(entry, environment, faults));
     let templates = Templates::new(&document.templates);
     let of_exceptions = redaction.iter().flat_map(Redaction::headers);

@@ -6,6 +6,7 @@ use crate::exchange::Exchange;
 use crate::guard::Fired;
 use crate::limit::Alert;
 use crate::redact::Direction;
+use crate::usage::Usage;
 
 /// One value for one metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +119,30 @@ fn of_limits(exchange: &Exchange, measures: &mut Vec<Measure>) {
     );
     let lost = settled.lost.iter();
     measures.extend(lost.map(|limit| counter(format!("sluice_limit_lost_total;limit={limit}"), 1)));
+}
+
+/// A judge was asked: what came of it.
+pub(crate) fn judge_call(guard: &str, result: &str) -> Measure {
+    counter(format!("sluice_judge_calls_total;guard={guard};type={result}"), 1)
+}
+
+/// How long a judge has taken.
+pub(crate) fn judge_duration(guard: &str, elapsed: Duration) -> Measure {
+    histogram(
+        format!("sluice_judge_duration_milliseconds;guard={guard}"),
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+    )
+}
+
+/// What a judge has used: nobody's limits are charged for it, so it is counted by itself.
+pub(crate) fn judge_usage(guard: &str, provider: &str, usage: &Usage, nano_usd: Option<u64>) -> Vec<Measure> {
+    let labels = format!(";provider={provider};guard={guard}");
+    let tokens = [("input", usage.input), ("output", usage.output)];
+    let tokens = tokens.into_iter().filter(|(_, tokens)| *tokens > 0);
+    let tokens = tokens
+        .map(|(kind, tokens)| counter(format!("sluice_judge_tokens_total{labels};type={kind}"), tokens));
+    let cost = nano_usd.filter(|cost| *cost > 0);
+    tokens.chain(cost.map(|cost| counter(format!("sluice_judge_cost_nanousd_total{labels}"), cost))).collect()
 }
 
 fn redaction(rule: &str, direction: Direction, count: u64) -> Measure {

@@ -62,6 +62,10 @@ fn main() {
         "masked_stream",
         b"\x40event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"sequence_number\":1,\"delta\":\"jane@example.com\"}\n\n",
     );
+    seed("judge_answer", br#"{"results":[{"flagged":true,"categories":{"a":true},"category_scores":{"a":0.9}}]}"#);
+    seed("judge_answer", br#"{"id":"c","object":"chat.completion","created":1,"model":"j","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"{\"flagged\":false}"}}]}"#);
+    seed("judge_answer", br#"{"action":"allow"}"#);
+    seed("judge_answer", b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n");
     seed("policy", b"version: 1\nproviders: {a: {preset: groq, credential: {env: K}}}\nmodels: {m: {targets: [{provider: a, model: x}]}}\n");
     println!("{count} seeds");
 }

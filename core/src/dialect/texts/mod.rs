@@ -49,6 +49,23 @@ pub enum Source {
     Other,
 }
 
+impl Source {
+    /// Every source, with the word for it in the policy document.
+    pub const WORDS: [(&str, Self); 6] = [
+        ("system", Self::System),
+        ("user", Self::User),
+        ("assistant", Self::Assistant),
+        ("tool_result", Self::ToolResult),
+        ("tool_definition", Self::ToolDefinition),
+        ("other", Self::Other),
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, source)| *source == self).map_or("other", |(word, _)| word)
+    }
+}
+
 /// What stands at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::access::{read_names, read_when};
+use super::judge::{JudgeEntry, Vendors, read_judge};
 use crate::dialect::texts::Source;
 use crate::guard::{Action, Place, Schema};
 use crate::policy::fields::{Field, Fields};
@@ -53,30 +54,28 @@ pub enum GuardKind {
     },
     /// What the text of an answer has to fit.
     AnswerSchema(Arc<Schema>),
+    /// What an outside service says.
+    Judge(Box<JudgeEntry>),
 }
 
 /// The score from which on a text is taken for an injection, in thousandths.
 const THRESHOLD: u32 = 500;
 
-const SOURCES: [(&str, Source); 6] = [
-    ("system", Source::System),
-    ("user", Source::User),
-    ("assistant", Source::Assistant),
-    ("tool_result", Source::ToolResult),
-    ("tool_definition", Source::ToolDefinition),
-    ("other", Source::Other),
-];
+const SOURCES: [(&str, Source); 6] = Source::WORDS;
 
 pub(super) fn read_guards(
     field: &Field<'_>,
     providers: &HashSet<String>,
+    entries: &[super::ProviderEntry],
     models: &[super::ModelEntry],
     faults: &mut Faults,
 ) -> Vec<GuardEntry> {
     let mut names = HashSet::new();
     let mut guards = Vec::new();
     for item in field.list(faults).unwrap_or_default() {
-        let Some(guard) = read_guard(&item, providers, models, faults) else { continue };
+        let Some(guard) = read_guard(&item, Vendors { names: providers, entries }, models, faults) else {
+            continue;
+        };
         if !names.insert(guard.name.clone()) {
             faults.add(format!("{}.name", item.path), format!("there is another guard `{}`", guard.name));
         }
@@ -94,10 +93,11 @@ enum Word {
     PromptSize,
     SystemPrompt,
     AnswerSchema,
+    Judge,
 }
 
 impl Word {
-    const ALL: [(&str, Self); 7] = [
+    const ALL: [(&str, Self); 8] = [
         ("words", Self::Words),
         ("pattern", Self::Pattern),
         ("topics", Self::Topics),
@@ -105,29 +105,39 @@ impl Word {
         ("prompt_size", Self::PromptSize),
         ("system_prompt", Self::SystemPrompt),
         ("answer_schema", Self::AnswerSchema),
+        ("judge", Self::Judge),
     ];
 
     /// Whether it looks for something that stands at places of texts.
     fn finds_places(self) -> bool {
         matches!(self, Self::Words | Self::Pattern | Self::Topics)
     }
+
+    /// Whether it looks at texts by their sources.
+    fn has_sources(self) -> bool {
+        self.finds_places() || matches!(self, Self::PromptInjection | Self::Judge)
+    }
 }
 
 fn read_guard(
     field: &Field<'_>,
-    providers: &HashSet<String>,
+    vendors: Vendors<'_>,
     models: &[super::ModelEntry],
     faults: &mut Faults,
 ) -> Option<GuardEntry> {
     let mut fields = Fields::of(field, faults)?;
     let name = fields.required("name", faults).and_then(|field| read_name(&field, faults));
     let word = fields.required("kind", faults).and_then(|field| field.word(&Word::ALL, faults));
-    let kind = word.and_then(|word| read_kind(word, &mut fields, &field.path, faults));
+    let kind = word.and_then(|word| match word {
+        Word::Judge => read_judge(&mut fields, &field.path, vendors, faults)
+            .map(|judge| GuardKind::Judge(Box::new(judge))),
+        word => read_kind(word, &mut fields, &field.path, faults),
+    });
     let on = fields.optional("on").map(|field| (read_on(&field, faults), field.path));
     let sources = fields.optional("sources").map(|field| (read_sources(&field, faults), field.path));
     let for_models = fields.optional("models").map(|field| read_names(&field, faults));
     let when = fields.optional("when").and_then(|field| {
-        let when = read_when(&field, providers, faults)?;
+        let when = read_when(&field, vendors.names, faults)?;
         if when.providers.is_some() || when.regions.is_some() {
             faults.add(
                 &field.path,
@@ -146,14 +156,12 @@ fn read_guard(
         Some((_, path)) if of_answers && request => {
             faults.add(path, "this kind of guard looks at answers only")
         }
-        Some((_, path)) if response && !of_answers && !word.finds_places() => {
+        Some((_, path)) if response && !of_answers && !word.finds_places() && word != Word::Judge => {
             faults.add(path, "this kind of guard looks at requests only");
         }
         _ => {}
     }
-    if let Some((_, path)) =
-        sources.as_ref().filter(|_| !word.finds_places() && word != Word::PromptInjection)
-    {
+    if let Some((_, path)) = sources.as_ref().filter(|_| !word.has_sources()) {
         faults.add(path, "this kind of guard looks at no single texts");
     }
     if let (true, Some(GuardKind::Topics { at_least: 2.., .. })) = (response, &kind)
@@ -178,7 +186,7 @@ fn read_guard(
         _ => {}
     }
     let otherwise = match word {
-        Word::PromptInjection => vec![Source::User, Source::ToolResult],
+        Word::PromptInjection | Word::Judge => vec![Source::User, Source::ToolResult],
         _ => SOURCES.iter().map(|(_, source)| *source).collect(),
     };
     Some(GuardEntry {
@@ -267,6 +275,7 @@ fn read_kind(word: Word, fields: &mut Fields<'_>, path: &str, faults: &mut Fault
                 }
             }
         }
+        Word::Judge => return None,
     })
 }
 
@@ -281,7 +290,7 @@ fn read_words(field: &Field<'_>, faults: &mut Faults) -> Vec<String> {
     words
 }
 
-fn read_threshold(field: &Field<'_>, faults: &mut Faults) -> Option<u32> {
+pub(super) fn read_threshold(field: &Field<'_>, faults: &mut Faults) -> Option<u32> {
     let billionths = field.decimal(faults)?;
     let thousandths = u32::try_from(billionths / 1_000_000).ok().filter(|score| (1..=1000).contains(score));
     if thousandths.is_none() {

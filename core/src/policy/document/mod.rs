@@ -3,6 +3,7 @@
 mod access;
 mod callers;
 mod guards;
+mod judge;
 mod jwt;
 mod limits;
 mod limits_sync;
@@ -19,6 +20,7 @@ use std::collections::HashSet;
 pub use access::{RequireEntry, RuleEntry, WhenEntry};
 pub use callers::{CallersEntry, CertificateEntry, CertificateName, KeyEntry};
 pub use guards::{GuardEntry, GuardKind};
+pub use judge::{JudgeAsks, JudgeEntry};
 pub use jwt::JwtEntry;
 pub use limits::LimitEntry;
 pub use limits_sync::{OnLost, SyncCheck, SyncEntry};
@@ -119,7 +121,7 @@ fn read_document(node: &Node, faults: &mut Faults) -> Option<Document> {
         .unwrap_or_default();
     let guards = fields
         .optional("guards")
-        .map(|field| guards::read_guards(&field, &named, &models, faults))
+        .map(|field| guards::read_guards(&field, &named, &providers, &models, faults))
         .unwrap_or_default();
     let templates = fields
         .optional("templates")

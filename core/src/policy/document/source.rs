@@ -99,7 +99,7 @@ pub(super) fn read_cluster(field: &Field<'_>, faults: &mut Faults) -> Option<Str
     Some(text.to_owned())
 }
 
-fn read_path(field: &Field<'_>, faults: &mut Faults) -> Option<String> {
+pub(super) fn read_path(field: &Field<'_>, faults: &mut Faults) -> Option<String> {
     let text = field.text(faults)?;
     if !text.starts_with('/') || text.contains('#') || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         faults.add(&field.path, format!("`{text}` is not a path such as /keys.bundle"));
