@@ -7,6 +7,7 @@ use crate::dialect::texts::{self, Found, Side};
 use crate::dialect::{Call, ClientDialect, Passage};
 use crate::failure::Failure;
 use crate::guard::{Asked, Fired, Passed};
+use crate::json::Text;
 use crate::policy::Plan;
 use crate::redact::{self, Outcome, RuleId};
 use crate::task::TaskKind;
@@ -229,8 +230,8 @@ impl Watch {
 }
 
 /// An answer of which nothing is told but that it is withheld.
-pub(super) fn empty_answer(usage: Option<Usage>) -> Answer<'static> {
+pub(super) fn empty_answer(model: &str, usage: Option<Usage>) -> Answer<'_> {
     let choice =
         Choice { index: 0, parts: Vec::new(), finish: Finish::ContentFilter, stop: None, logprobs: None };
-    Answer { id: None, model: None, choices: vec![choice], usage }
+    Answer { id: None, model: Some(Text::from(model)), choices: vec![choice], usage }
 }

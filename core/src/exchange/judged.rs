@@ -11,12 +11,10 @@ use super::guarded::{Guarded, Refused, empty_answer};
 use super::opening::Opening;
 use super::response::Form;
 use super::{Bill, Exchange, Reply};
-use crate::conversation::Answer;
 use crate::dialect::{self, ClientDialect};
 use crate::failure::Failure;
 use crate::guard::judge::{self, Callout, Judge, Question, Trouble, Verdict};
 use crate::guard::{Action, Asked, Fired, Passage};
-use crate::json::Text;
 use crate::policy::{Plan, Target};
 use crate::redact::Direction;
 use crate::shared::SharedMemory;
@@ -330,9 +328,8 @@ impl Exchange {
         let client = self.client();
         let empty = || {
             let form = form.unwrap_or_default();
-            let model = Some(Text::from(form.model.as_str()));
-            let outcome = Outcome::Conversation(Answer { model, ..empty_answer(self.usage) });
-            client.encode(&outcome, &form, now).ok()
+            let answer = empty_answer(&form.model, self.usage);
+            client.encode(&Outcome::Conversation(answer), &form, now).ok()
         };
         // A stream of which nothing has gone to the client fails as a whole.
         match (flagged && !self.stream).then(empty).flatten() {

@@ -332,7 +332,8 @@ impl Attempt {
             Form::Translated(asked) => asked,
             _ => &own,
         };
-        self.client.encode(&Outcome::Conversation(empty_answer(Some(usage))), asked, now).map(Some)
+        let answer = empty_answer(&asked.model, Some(usage));
+        self.client.encode(&Outcome::Conversation(answer), asked, now).map(Some)
     }
 
     /// What has been used, by what was said: the provider doesn't tell.
