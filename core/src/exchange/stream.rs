@@ -1,5 +1,7 @@
 //! A streamed answer on its way: taken apart, watched, and translated or passed.
 
+mod passage;
+
 use super::guarded::Watch;
 use super::redaction::{StreamMask, Veil};
 use super::schemas::SchemaStream;
@@ -11,6 +13,7 @@ use crate::redact::Outcome;
 use crate::stream::{aws, sse};
 use crate::usage::Usage;
 use crate::usage::estimate::{Counter, Family};
+pub(super) use passage::Passage;
 
 /// A streamed answer on its way.
 #[derive(Debug)]
@@ -72,18 +75,6 @@ enum Decoder {
 pub(super) enum Way {
     Translated(Box<ClientStream>),
     Native(Passage),
-}
-
-/// The provider's bytes on their way to a client of the same dialect: whole events only, so that an answer that breaks off
-/// can still be given a proper end.
-#[derive(Debug, Default)]
-pub(super) struct Passage {
-    /// Whether an event that holds nothing but the usage is kept from the client, who has not asked for it.
-    hides_usage: bool,
-    /// How many bytes of the stream have been delivered, or hidden.
-    passed: u64,
-    /// The bytes behind those: the beginning of an event.
-    tail: Vec<u8>,
 }
 
 /// What has been learnt from the events.
@@ -453,7 +444,7 @@ impl Way {
     /// The provider's bytes as they are. `hides_usage`: whether an event that holds nothing but the usage is kept from
     /// the client.
     pub(super) fn native(hides_usage: bool) -> Self {
-        Self::Native(Passage { hides_usage, ..Passage::default() })
+        Self::Native(Passage::new(hides_usage))
     }
 }
 
@@ -504,48 +495,6 @@ impl Progress {
         if let Way::Translated(writer) = way {
             writer.event(event, out);
         }
-    }
-}
-
-impl Passage {
-    /// Delivers what has come but for its last `unfinished` bytes; `true` when that is just the chunk as it is.
-    fn deliver_but(&mut self, unfinished: usize, chunk: &[u8], out: &mut Vec<u8>) -> bool {
-        if self.tail.is_empty() && unfinished == 0 {
-            self.passed += chunk.len() as u64;
-            return true;
-        }
-        self.tail.extend_from_slice(chunk);
-        self.deliver(self.tail.len().saturating_sub(unfinished), out);
-        false
-    }
-
-    /// Takes a chunk without its hidden events, each told by its place in the stream; delivers what comes before the
-    /// last of these.
-    fn take(&mut self, chunk: &[u8], hidden: Vec<std::ops::Range<u64>>, out: &mut Vec<u8>) {
-        self.tail.extend_from_slice(chunk);
-        for event in hidden {
-            self.deliver(self.up_to(event.start), out);
-            let count = self.up_to(event.end);
-            self.tail.drain(..count);
-            self.passed += count as u64;
-        }
-    }
-
-    /// Delivers what has come up to this place in the stream; the rest is never delivered.
-    fn deliver_until(&mut self, place: u64, out: &mut Vec<u8>) {
-        self.deliver(self.up_to(place), out);
-        self.tail.clear();
-    }
-
-    /// How many bytes of the tail come before this place in the stream.
-    fn up_to(&self, place: u64) -> usize {
-        let count = usize::try_from(place.saturating_sub(self.passed)).unwrap_or(usize::MAX);
-        count.min(self.tail.len())
-    }
-
-    fn deliver(&mut self, count: usize, out: &mut Vec<u8>) {
-        out.extend(self.tail.drain(..count));
-        self.passed += count as u64;
     }
 }
 

@@ -343,7 +343,10 @@ fn whole_answers_are_withheld_or_changed() {
         };
         let (withheld, guards, output) = got("Project Nightingale it is.");
         assert!(withheld.contains(case.withheld) && !withheld.contains("ight"), "{} {withheld}", case.path);
-        assert!(!withheld.contains("\"model\":\"\"") && !withheld.contains("\"modelVersion\":\"\""), "{withheld}");
+        assert!(
+            !withheld.contains("\"model\":\"\"") && !withheld.contains("\"modelVersion\":\"\""),
+            "{withheld}"
+        );
         assert_eq!((guards.as_deref(), output), (Some("nightingale;refuse"), 4));
         let (changed, guards, _) = got("It is TICKET-12.");
         assert!(changed.contains("It is [ticket]."), "{} {changed}", case.path);
