@@ -3,7 +3,7 @@
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 use sluice_core::dialect::ClientDialect;
-use sluice_core::exchange::{Attempt, Exchange, Held, Length, PROVIDER_HEADER, Reply, Step, StreamAnswer};
+use sluice_core::exchange::{Attempt, Held, Length, PROVIDER_HEADER, Reply, Step, StreamAnswer};
 use sluice_core::failure::Failure;
 
 use crate::exchanges::{self, Shared};
@@ -46,12 +46,10 @@ enum Response {
 
 const METADATA: [&str; 4] = ["xds", "upstream_host_metadata", "filter_metadata", "sluice"];
 
-/// What the endpoint's metadata says that Envoy has chosen. Of a provider with one target, more than its name need not be asked.
-fn target_of_endpoint(exchange: &Exchange) -> Option<(String, u32)> {
+fn target_of_endpoint() -> Option<(String, u32)> {
     let [xds, metadata, filters, sluice] = METADATA;
     let provider = host::text_property(&[xds, metadata, filters, sluice, "provider"])?;
-    let told = || host::text_property(&[xds, metadata, filters, sluice, "occurrence"])?.parse().ok();
-    let occurrence = exchange.only_occurrence(&provider).or_else(told)?;
+    let occurrence = host::text_property(&[xds, metadata, filters, sluice, "occurrence"])?.parse().ok()?;
     Some((provider, occurrence))
 }
 
@@ -66,7 +64,7 @@ impl ProviderFilter {
                 "The provider filter found no exchange: it has to share its VM with the policy filter.",
             )
         })?;
-        let (provider, occurrence) = target_of_endpoint(&exchange.borrow())
+        let (provider, occurrence) = target_of_endpoint()
             .ok_or_else(|| Failure::operator("The endpoint's metadata does not name its provider."))?;
         let (request, attempt) =
             exchange.borrow_mut().attempt(&provider, occurrence, &host::Shared, host::now())?;

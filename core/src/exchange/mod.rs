@@ -202,14 +202,6 @@ impl Exchange {
         headers
     }
 
-    /// Which of a provider's targets is tried, by its number among them; `None` where none is, or several are.
-    pub fn only_occurrence(&self, provider: &str) -> Option<u32> {
-        let targets = self.targets.iter().filter_map(|index| self.model.targets.get(*index));
-        let mut theirs = targets.filter(|target| target.provider.name == provider);
-        let only = theirs.next()?;
-        theirs.next().is_none().then_some(only.occurrence)
-    }
-
     /// Headers for the client, whoever made the answer: who failed before, and what was left out or changed.
     pub fn remarks(&self) -> Vec<(&'static str, String)> {
         let mut remarks = Vec::new();
