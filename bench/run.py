@@ -98,16 +98,11 @@ class Run:
                     self.measure(name, workload, number)
 
     def warm_up(self) -> None:
-        """Code is compiled, and compiled better, as it runs: until a few thousand requests are answered, or for six seconds."""
+        """Code is compiled, and compiled better, as it runs."""
         tell("warming up")
         for name in self.session.running:
-            answered, rounds = 0, 0
             with self.session.only(name) as running:
-                while answered < 5000 and rounds < 4:
-                    result = self.session.load.run(
-                        running, "closed", load.chat(1024), connections=16, seconds=min(1.5, self.options.seconds), warmup=0
-                    )
-                    answered, rounds = answered + result["all"], rounds + 1
+                self.session.load.warm_up(running, at_least=4, at_most=8)
                 self.session.load.run(
                     running,
                     "stream",

@@ -143,7 +143,7 @@ def one(session: Session, variant: Variant, seconds: float, sizes_of_requests: l
     with Running(variant, session.vendor.address, session.cores.contender) as running:
         first_answer(running)
         started = {"start_seconds": round(time.monotonic() - running.begun, 2)}
-        session.load.run(running, "closed", load.chat(1024), connections=16, seconds=0.7, warmup=0.1)
+        session.load.warm_up(running, at_least=2, at_most=3)
         rows = []
         for size in sizes_of_requests or [1]:
             result = session.load.run(running, "closed", load.chat(size * 1024), connections=16, seconds=seconds, warmup=0.3)

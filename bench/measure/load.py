@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import tempfile
+import time
 import urllib.request
 
 from contenders.base import ROOT
@@ -106,6 +107,15 @@ class Load:
         result["cpu_share"] = round(took / span, 3)
         result["resident"] = running.resident()
         return result
+
+    def warm_up(self, running: Running, at_least: float, at_most: float) -> None:
+        """Chats, until a second of them carries no more than the one before it did, between so many seconds."""
+        begun, before = time.monotonic(), 0.0
+        while (spent := time.monotonic() - begun) < at_most:
+            rate = self.run(running, "closed", chat(1024), connections=16, seconds=1, warmup=0)["rate"]
+            if spent >= at_least and rate <= 1.03 * before:
+                break
+            before = rate
 
     def hold(self, running: Running, streams: int, seconds: float, meanwhile: object) -> dict:
         """Opens streams, calls `meanwhile` while they are open, and tells what the generator says."""
