@@ -23,6 +23,8 @@ pub struct Words {
     heads: Vec<Head>,
     /// Where the words of each first letter begin, and where they end.
     places: [u16; 28],
+    /// For each first letter, a bit for each second one that a word has; all of them where a word has no second letter.
+    seconds: [u32; 27],
 }
 
 /// The first bytes of a text, as far as it has them.
@@ -42,7 +44,15 @@ impl Words {
             u16::try_from(sorted.partition_point(|word| first(word) < letter)).unwrap_or(u16::MAX)
         });
         let heads = sorted.iter().map(|word| Head::of(word.trim_end_matches('*').as_bytes())).collect();
-        Self { words: sorted, heads, places }
+        let mut seconds = [0; 27];
+        for word in &sorted {
+            let mut letters = word.trim_end_matches('*').bytes().map(letter);
+            let place = letters.next().and_then(|first| seconds.get_mut(first));
+            if let Some(place) = place {
+                *place |= letters.next().map_or(u32::MAX, |second| 1 << second);
+            }
+        }
+        Self { words: sorted, heads, places, seconds }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Cow<'static, str>> {
@@ -70,14 +80,22 @@ impl Words {
         })
     }
 
-    /// Whether one of them may begin at a place of a text: it does, or the text ends before that can be told.
-    pub fn may_begin(&self, text: &[u8], at: usize) -> bool {
-        self.of_first(text.get(at).copied().unwrap_or_default()).is_some_and(|range| {
-            begins_word(text, at) && {
-                let rest = text.get(at..).unwrap_or_default();
-                self.like(range, rest).any(|word| same(rest, word.trim_end_matches('*').as_bytes()))
-            }
-        })
+    /// The last of these places of a text at which one of them may begin: one does, or the text ends before that can be told.
+    pub fn last_beginning(&self, text: &[u8], places: Range<usize>) -> Option<usize> {
+        places.rev().find(|at| begins_word(text, *at) && self.may_begin(text.get(*at..).unwrap_or_default()))
+    }
+
+    /// Whether a text may begin with one of them.
+    fn may_begin(&self, text: &[u8]) -> bool {
+        let first = text.first().copied().unwrap_or_default();
+        let seconds = self.seconds.get(letter(first)).copied().unwrap_or(0);
+        // Most words of a text are told from all of these by two letters.
+        if text.get(1).is_some_and(|second| seconds & 1 << letter(*second) == 0) {
+            return false;
+        }
+        let range = self.of_first(first);
+        let mut words = range.into_iter().flat_map(|range| self.like(range, text));
+        words.any(|word| same(text, word.trim_end_matches('*').as_bytes()))
     }
 
     /// Whether a word fits that begins in a text, at `from` or behind, by its length and by that of the text from it on.
@@ -156,10 +174,46 @@ impl Default for Words {
 
 /// The place of a letter in the alphabet; 26 for whatever else.
 fn letter(byte: u8) -> usize {
-    match byte.to_ascii_lowercase() {
-        letter @ b'a'..=b'z' => usize::from(letter - b'a'),
-        _ => 26,
+    usize::from(LETTERS.get(usize::from(byte)).copied().unwrap_or(26))
+}
+
+/// [`letter`] of each byte.
+const LETTERS: [u8; 256] = {
+    let mut letters = [26; 256];
+    let mut letter = 0;
+    while letter < 26 {
+        letters[(b'a' + letter) as usize] = letter;
+        letters[(b'A' + letter) as usize] = letter;
+        letter += 1;
     }
+    letters
+};
+
+/// What a byte is to words.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' => IN_WORD | SMALL,
+            b'A'..=b'Z' => IN_WORD | CAPITAL,
+            b'0'..=b'9' => IN_WORD,
+            0x80.. => OTHER,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+/// A letter or a digit of ASCII.
+const IN_WORD: u8 = 1;
+const SMALL: u8 = 2;
+const CAPITAL: u8 = 4;
+/// Of another script.
+const OTHER: u8 = 8;
+
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 /// Whether a text begins with a word or a word with the text.
@@ -185,16 +239,9 @@ fn trim_end<'a>(text: &'a [u8], bytes: &[u8], most: usize) -> &'a [u8] {
 }
 
 fn begins_word(text: &[u8], at: usize) -> bool {
-    let this = text.get(at).copied().unwrap_or(b' ');
-    if !this.is_ascii_alphanumeric() && this.is_ascii() {
-        return false;
-    }
-    match at.checked_sub(1).and_then(|before| text.get(before)) {
-        None => true,
-        Some(before) => {
-            !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && this.is_ascii_uppercase()
-        }
-    }
+    let this = class(text.get(at).copied().unwrap_or(b' '));
+    let before = class(at.checked_sub(1).and_then(|before| text.get(before)).copied().unwrap_or(b' '));
+    this & (IN_WORD | OTHER) != 0 && (before & IN_WORD == 0 || before & SMALL != 0 && this & CAPITAL != 0)
 }
 
 /// How long a word is that a text begins with.
@@ -257,6 +304,35 @@ mod tests {
         }
         for text in ["password ", "password is: ", "passwords=", "", "=", "password>", "password \""] {
             assert!(!Words::new(["password".into()]).are_assigned_to(text.as_bytes()), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Tables tell the same as the words themselves do.
+        #[test]
+        fn the_last_beginning_is_where_a_word_or_the_rest_of_the_text_is_alike(
+            text in "[ a-dA-D_é1]{0,40}",
+            words in proptest::collection::vec("[a-d][a-d ]{0,4}[*]?", 0..8),
+            from in 0_usize..50,
+            to in 0_usize..50,
+        ) {
+            let text = text.as_bytes();
+            let to = to.min(text.len());
+            let begins = |at: usize| {
+                let is_letter = |byte: u8| byte.is_ascii_alphanumeric();
+                let this = text[at];
+                (is_letter(this) || !this.is_ascii())
+                    && at.checked_sub(1).map(|before| text[before]).is_none_or(|before| {
+                        !is_letter(before) || before.is_ascii_lowercase() && this.is_ascii_uppercase()
+                    })
+            };
+            let alike = |at: usize| {
+                let known = words.iter().map(|word| word.trim_end_matches('*').as_bytes());
+                known.into_iter().any(|word| same(&text[at..], word))
+            };
+            let expected = (from..to).rev().find(|at| begins(*at) && alike(*at));
+            let found = Words::new(words.iter().cloned().map(Cow::Owned)).last_beginning(text, from..to);
+            proptest::prop_assert_eq!(found, expected);
         }
     }
 }

@@ -157,10 +157,8 @@ impl History {
 
     /// Whether one of the words may stand near enough before a place. It can seem so where none does.
     pub fn may_be_near(&mut self, words: &Words, text: &[u8], at: usize) -> bool {
-        for place in self.looked..at {
-            if words.may_begin(text, place) {
-                self.reach = self.reach.max(place + context::BEFORE);
-            }
+        if let Some(place) = words.last_beginning(text, self.looked..at) {
+            self.reach = self.reach.max(place + context::BEFORE);
         }
         self.looked = self.looked.max(at);
         at <= self.reach
