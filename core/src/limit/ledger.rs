@@ -81,9 +81,8 @@ impl Book {
         urgency: Urgency,
         mut change: impl FnMut(&mut Counter) -> bool,
     ) -> Result<(Counter, bool), Busy> {
-        let (counters, changed) = change_all(memory, &[self], subject, now, urgency, |counters| {
-            counters.first_mut().is_some_and(&mut change)
-        })?;
+        let mut change = |counters: &mut [Counter]| counters.first_mut().is_some_and(&mut change);
+        let (counters, changed) = change_all(memory, &[self], subject, now, urgency, &mut change)?;
         Ok((counters.into_iter().next().unwrap_or_default(), changed))
     }
 
@@ -174,7 +173,7 @@ pub(super) fn change_all(
     subject: &str,
     now: Duration,
     urgency: Urgency,
-    mut change: impl FnMut(&mut [Counter]) -> bool,
+    change: &mut dyn FnMut(&mut [Counter]) -> bool,
 ) -> Result<(Vec<Counter>, bool), Busy> {
     let Some(first) = books.first() else { return Ok((Vec::new(), false)) };
     let attempts = match urgency {

@@ -16,7 +16,7 @@ fn budget(name: &str, by: &[By]) -> Book {
 }
 
 fn charge(memory: &dyn SharedMemory, books: &Books<'_>, subject: &str, amount: u64, now: Duration) -> bool {
-    let charged = change_all(memory, books, subject, now, Urgency::Call, |counters| {
+    let charged = change_all(memory, books, subject, now, Urgency::Call, &mut |counters| {
         let mut each = books.iter().zip(counters);
         each.all(|(book, counter)| {
             let has_room = counter.has_room(&book.meter, amount);

@@ -215,7 +215,7 @@ impl Limits {
     fn give_back(&self, memory: &dyn SharedMemory, holds: Vec<Hold>, requests: u64, now: Duration) {
         for hold in holds {
             let parts = self.parts(&hold, |_| true);
-            let _ = hold.change(memory, &parts, now, Urgency::Settling, |counters| {
+            let _ = hold.change(memory, &parts, now, Urgency::Settling, &mut |counters| {
                 for ((part, limit), counter) in parts.iter().zip(counters) {
                     counter.release(part.amount, hold.span);
                     counter
@@ -265,7 +265,7 @@ impl Limits {
         // Requests are used already.
         let parts = self.parts(hold, |limit| limit.unit != Unit::Requests);
         let mut before = vec![0; parts.len()];
-        let done = hold.change(memory, &parts, now, Urgency::Settling, |counters| {
+        let done = hold.change(memory, &parts, now, Urgency::Settling, &mut |counters| {
             for (((part, limit), counter), before) in parts.iter().zip(counters).zip(&mut before) {
                 let used = match limit.unit {
                     Unit::Concurrent => 0,
@@ -311,7 +311,7 @@ impl Limits {
                 continue;
             }
             let mut full = None;
-            let taken = hold.change(memory, &parts, now, Urgency::Call, |counters| {
+            let taken = hold.change(memory, &parts, now, Urgency::Call, &mut |counters| {
                 let has_room = |((part, limit), counter): (&(Part, &Limit), &Counter)| {
                     counter.has_room(&limit.book.meter, part.amount)
                 };
@@ -355,7 +355,7 @@ impl Hold {
         parts: &[(Part, &Limit)],
         now: Duration,
         urgency: Urgency,
-        change: impl FnMut(&mut [Counter]) -> bool,
+        change: &mut dyn FnMut(&mut [Counter]) -> bool,
     ) -> Result<(Vec<Counter>, bool), Busy> {
         let books: Vec<_> = parts.iter().map(|(_, limit)| &limit.book).collect();
         ledger::change_all(memory, &books, &self.subject, now, urgency, change)

@@ -52,7 +52,7 @@ pub(super) fn take_together(
     // Of each limit what was used before, and whether there was room.
     let mut found = vec![(0, false); takings.len()];
     let mut full = None;
-    let taken = ledger::change_all(memory, &books, &subject, now, Urgency::Call, |counters| {
+    let taken = ledger::change_all(memory, &books, &subject, now, Urgency::Call, &mut |counters| {
         full = None;
         for (at, ((taking, counter), found)) in takings.iter().zip(counters).zip(&mut found).enumerate() {
             let meter = &taking.limit.book.meter;

@@ -23,8 +23,6 @@ pub struct Words {
     heads: Vec<Head>,
     /// Where the words of each first letter begin, and where they end.
     places: [u16; 28],
-    /// For each first letter, a bit for each second one that a word has; all of them where a word has no second letter.
-    seconds: [u32; 27],
 }
 
 /// The first bytes of a text, as far as it has them.
@@ -44,15 +42,7 @@ impl Words {
             u16::try_from(sorted.partition_point(|word| first(word) < letter)).unwrap_or(u16::MAX)
         });
         let heads = sorted.iter().map(|word| Head::of(word.trim_end_matches('*').as_bytes())).collect();
-        let mut seconds = [0; 27];
-        for word in &sorted {
-            let mut letters = word.trim_end_matches('*').bytes().map(letter);
-            let place = letters.next().and_then(|first| seconds.get_mut(first));
-            if let Some(place) = place {
-                *place |= letters.next().map_or(u32::MAX, |second| 1 << second);
-            }
-        }
-        Self { words: sorted, heads, places, seconds }
+        Self { words: sorted, heads, places }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Cow<'static, str>> {
@@ -78,24 +68,6 @@ impl Words {
         assigned_to(text).is_some_and(|before| {
             self.any(before, before.len().saturating_sub(BEFORE), |length, rest| length == rest)
         })
-    }
-
-    /// The last of these places of a text at which one of them may begin: one does, or the text ends before that can be told.
-    pub fn last_beginning(&self, text: &[u8], places: Range<usize>) -> Option<usize> {
-        places.rev().find(|at| begins_word(text, *at) && self.may_begin(text.get(*at..).unwrap_or_default()))
-    }
-
-    /// Whether a text may begin with one of them.
-    fn may_begin(&self, text: &[u8]) -> bool {
-        let first = text.first().copied().unwrap_or_default();
-        let seconds = self.seconds.get(letter(first)).copied().unwrap_or(0);
-        // Most words of a text are told from all of these by two letters.
-        if text.get(1).is_some_and(|second| seconds & 1 << letter(*second) == 0) {
-            return false;
-        }
-        let range = self.of_first(first);
-        let mut words = range.into_iter().flat_map(|range| self.like(range, text));
-        words.any(|word| same(text, word.trim_end_matches('*').as_bytes()))
     }
 
     /// Whether a word fits that begins in a text, at `from` or behind, by its length and by that of the text from it on.
@@ -124,6 +96,54 @@ impl Words {
         let words = self.words.get(range.clone()).unwrap_or_default();
         let heads = self.heads.get(range).unwrap_or_default();
         words.iter().zip(heads).filter(move |(_, known)| known.is_like(head)).map(|(word, _)| word)
+    }
+}
+
+/// Tells where words may begin, of many words: by three letters, most words of a text are told from all of them.
+#[derive(Debug)]
+pub struct Openings {
+    words: Words,
+    /// A bit for each three letters with which one of them begins.
+    triples: Box<[u32; TRIPLES.div_ceil(32)]>,
+}
+
+/// How many there are of three letters, each one of the alphabet or whatever else.
+const TRIPLES: usize = 27 * 27 * 27;
+
+impl Openings {
+    pub fn new(words: Words) -> Self {
+        let mut triples = Box::new([0; TRIPLES.div_ceil(32)]);
+        for word in words.iter() {
+            let known: Vec<usize> = word.trim_end_matches('*').bytes().take(3).map(letter).collect();
+            // A shorter word stands for all that begin with it.
+            let behind = 27_usize.pow(3 - u32::try_from(known.len()).unwrap_or(3));
+            let first = known.iter().fold(0, |sum, letter| sum * 27 + letter) * behind;
+            for triple in first..first + behind {
+                if let Some(bits) = triples.get_mut(triple / 32) {
+                    *bits |= 1 << (triple % 32);
+                }
+            }
+        }
+        Self { words, triples }
+    }
+
+    /// The last of these places of a text at which a word may begin: one does, or the text ends before that can be told.
+    pub fn last(&self, text: &[u8], places: Range<usize>) -> Option<usize> {
+        places
+            .rev()
+            .find(|at| begins_word(text, *at) && text.get(*at..).is_some_and(|rest| self.may_begin(rest)))
+    }
+
+    fn may_begin(&self, text: &[u8]) -> bool {
+        if let [first, second, third, ..] = text {
+            let triple = (letter(*first) * 27 + letter(*second)) * 27 + letter(*third);
+            if self.triples.get(triple / 32).is_none_or(|bits| bits & 1 << (triple % 32) == 0) {
+                return false;
+            }
+        }
+        let range = text.first().and_then(|first| self.words.of_first(*first));
+        let mut words = range.into_iter().flat_map(|range| self.words.like(range, text));
+        words.any(|word| same(text, word.trim_end_matches('*').as_bytes()))
     }
 }
 
@@ -331,7 +351,8 @@ mod tests {
                 known.into_iter().any(|word| same(&text[at..], word))
             };
             let expected = (from..to).rev().find(|at| begins(*at) && alike(*at));
-            let found = Words::new(words.iter().cloned().map(Cow::Owned)).last_beginning(text, from..to);
+            let words = Words::new(words.iter().cloned().map(Cow::Owned));
+            let found = Openings::new(words).last(text, from..to);
             proptest::prop_assert_eq!(found, expected);
         }
     }
