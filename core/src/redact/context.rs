@@ -198,6 +198,7 @@ fn letter(byte: u8) -> usize {
 }
 
 /// [`letter`] of each byte.
+#[expect(clippy::indexing_slicing, reason = "the compiler makes it, and would say so")]
 const LETTERS: [u8; 256] = {
     let mut letters = [26; 256];
     let mut letter = 0;
@@ -210,6 +211,7 @@ const LETTERS: [u8; 256] = {
 };
 
 /// What a byte is to words.
+#[expect(clippy::indexing_slicing, reason = "the compiler makes it, and would say so")]
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
     let mut byte = 0;
