@@ -161,6 +161,11 @@ pub fn text_property(path: &[&str]) -> Option<String> {
     property(path).and_then(|value| String::from_utf8(value).ok())
 }
 
+/// A property that is a map, such as the fields of a filter's metadata; empty where there is none.
+pub fn map_property(path: &[&str]) -> Vec<(String, String)> {
+    property(path).map(|value| pairs::read(&value)).unwrap_or_default()
+}
+
 /// Sets the filter state `wasm.<name>`, which access logs and the stream's other filters read.
 pub fn set_property(name: &str, value: &str) -> Result<()> {
     // SAFETY: the host reads both within the call.
@@ -314,7 +319,7 @@ mod pairs {
             usize::try_from(u32::from_le_bytes(word)).ok()
         };
         let count = word(0).unwrap_or(0);
-        let mut position = WORD + count * 2 * WORD;
+        let mut position = WORD + count.min(bytes.len()) * 2 * WORD;
         let mut text = |size: usize| {
             let text = bytes.get(position..position + size).unwrap_or_default();
             position += size + 1;

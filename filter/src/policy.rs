@@ -9,7 +9,7 @@ use sluice_core::dialect::ClientDialect;
 use sluice_core::exchange::{self, Head, Opening, PROVIDER_HEADER, Reply};
 use sluice_core::failure::Failure;
 use sluice_core::guard::Fired;
-use sluice_core::identity::{Callers, Failures, KeySource, Origin};
+use sluice_core::identity::{self, Callers, Failures, KeySource, Origin};
 use sluice_core::limit::sync::synchronous;
 use sluice_core::policy::Plan;
 use sluice_core::usage::metrics::Ended;
@@ -71,11 +71,17 @@ struct Reason {
 }
 
 /// What Envoy knows of the one who sends a request: no more of it than the policy reads.
+#[derive(Debug)]
 struct Peer {
-    address: Option<String>,
     certificate_uri: Option<String>,
     certificate_dns: Option<String>,
     metadata: Option<Vec<u8>>,
+}
+
+impl identity::Peer for Peer {
+    fn address(&self) -> Option<String> {
+        host::text_property(&["source", "address"])
+    }
 }
 
 impl Peer {
@@ -83,7 +89,6 @@ impl Peer {
         let certificate = callers.read_certificates();
         let name = |name: &str| certificate.then(|| host::text_property(&["connection", name])).flatten();
         Self {
-            address: host::text_property(&["source", "address"]),
             certificate_uri: name("uri_san_peer_certificate"),
             certificate_dns: name("dns_san_peer_certificate"),
             metadata: callers.read_metadata().then(|| host::property(&["metadata"])).flatten(),
@@ -92,7 +97,7 @@ impl Peer {
 
     fn origin<'a>(&'a self, keys: Option<&'a dyn KeySource>, failures: &'a RefCell<Failures>) -> Origin<'a> {
         Origin {
-            address: self.address.as_deref(),
+            peer: Some(self),
             certificate_uri: self.certificate_uri.as_deref(),
             certificate_dns: self.certificate_dns.as_deref(),
             metadata: self.metadata.as_deref(),

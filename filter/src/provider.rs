@@ -44,13 +44,19 @@ enum Response {
     Replaced,
 }
 
+/// What `sluice render` writes beside each endpoint.
 const METADATA: [&str; 4] = ["xds", "upstream_host_metadata", "filter_metadata", "sluice"];
 
 fn target_of_endpoint() -> Option<(String, u32)> {
-    let [xds, metadata, filters, sluice] = METADATA;
-    let provider = host::text_property(&[xds, metadata, filters, sluice, "provider"])?;
-    let occurrence = host::text_property(&[xds, metadata, filters, sluice, "occurrence"])?.parse().ok()?;
-    Some((provider, occurrence))
+    let (mut provider, mut occurrence) = (None, None);
+    for (name, value) in host::map_property(&METADATA) {
+        match name.as_str() {
+            "provider" => provider = Some(value),
+            "occurrence" => occurrence = value.parse().ok(),
+            _ => {}
+        }
+    }
+    Some((provider?, occurrence?))
 }
 
 fn now() -> u64 {

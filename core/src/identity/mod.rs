@@ -70,8 +70,8 @@ pub const CERTIFICATE_PREFIX: &str = "mtls:";
 /// What the host knows of a request beside its headers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Origin<'a> {
-    /// The peer's address, with its port or without.
-    pub address: Option<&'a str>,
+    /// Who it comes from; asked only about whoever is refused.
+    pub peer: Option<&'a dyn Peer>,
     /// The URI in the client's certificate, which the host has verified.
     pub certificate_uri: Option<&'a str>,
     /// The DNS name in the client's certificate, which the host has verified.
@@ -82,6 +82,12 @@ pub struct Origin<'a> {
     pub keys: Option<&'a dyn KeySource>,
     /// Who has been refused; nobody is told to wait without it.
     pub failures: Option<&'a RefCell<Failures>>,
+}
+
+/// Who a request comes from.
+pub trait Peer: std::fmt::Debug {
+    /// The address, with its port or without.
+    fn address(&self) -> Option<String>;
 }
 
 /// Keys from elsewhere than the policy document.
@@ -167,14 +173,15 @@ impl Callers {
     ///
     /// Good credentials don't come here: a neighbour behind the same address has nothing to suffer.
     pub(crate) fn count(&self, failure: Failure, origin: Origin<'_>, now: Duration) -> Failure {
-        let (Some(failures), Some(address)) = (origin.failures, origin.address) else { return failure };
         if self.failures_per_minute == 0 {
             return failure;
         }
+        let address = origin.peer.and_then(Peer::address);
+        let (Some(failures), Some(address)) = (origin.failures, address) else { return failure };
         let wait = failures
             .try_borrow_mut()
             .ok()
-            .and_then(|mut failures| failures.count(address, self.failures_per_minute, now));
+            .and_then(|mut failures| failures.count(&address, self.failures_per_minute, now));
         match wait {
             None => failure,
             Some(seconds) => Failure {

@@ -215,29 +215,40 @@ fn keys_from_elsewhere_are_judged_like_the_policys_own() {
     assert!(identify("k-nowhere").contains("not known"));
 }
 
+/// A peer at an address.
+#[derive(Debug)]
+struct At(&'static str);
+
+impl Peer for At {
+    fn address(&self) -> Option<String> {
+        Some(self.0.to_owned())
+    }
+}
+
 #[test]
 fn who_keeps_failing_is_told_to_wait_and_nobody_else() {
     let failures = RefCell::new(Failures::default());
-    let from = |address| Origin { address: Some(address), failures: Some(&failures), ..Origin::default() };
+    let from =
+        |peer: &'static At| Origin { peer: Some(peer), failures: Some(&failures), ..Origin::default() };
     let callers = callers(false);
     let status = |key: &str, address| {
         let found = callers.identify(bearer(&format!("Bearer {key}")), from(address), NOW);
         found.map_or_else(|failure| (failure.status, failure.retry_after), |_| (200, None))
     };
     for _ in 0..10 {
-        assert_eq!(status("k-other", "192.0.2.1:1"), (401, None));
+        assert_eq!(status("k-other", &At("192.0.2.1:1")), (401, None));
         assert_eq!(
-            callers.identify(Credentials::default(), from("192.0.2.1:1"), NOW).unwrap_err().status,
+            callers.identify(Credentials::default(), from(&At("192.0.2.1:1")), NOW).unwrap_err().status,
             401
         );
     }
-    assert_eq!(status("k-other", "192.0.2.1:2"), (429, Some(60)));
-    assert_eq!(status("k-off", "192.0.2.1:2"), (429, Some(60)));
-    assert_eq!(status("k-good", "192.0.2.1:2"), (200, None), "a neighbour behind the same address");
-    assert_eq!(status("k-other", "192.0.2.2:1"), (401, None));
+    assert_eq!(status("k-other", &At("192.0.2.1:2")), (429, Some(60)));
+    assert_eq!(status("k-off", &At("192.0.2.1:2")), (429, Some(60)));
+    assert_eq!(status("k-good", &At("192.0.2.1:2")), (200, None), "a neighbour behind the same address");
+    assert_eq!(status("k-other", &At("192.0.2.2:1")), (401, None));
     let quiet = callers_of(&json!({"failures_per_minute": 0}));
     for _ in 0..20 {
-        assert_eq!(quiet.identify(bearer("Bearer x"), from("192.0.2.9"), NOW).unwrap_err().status, 401);
+        assert_eq!(quiet.identify(bearer("Bearer x"), from(&At("192.0.2.9")), NOW).unwrap_err().status, 401);
     }
 }
 

@@ -78,11 +78,21 @@ impl Meter {
         }
     }
 
-    /// Whether a counter in this state says nothing, so that it may be forgotten.
-    pub(super) fn is_idle(&self, counter: &Counter, now: Duration) -> bool {
-        let mut counter = counter.clone();
-        counter.advance(self, now);
-        counter.used == 0 && counter.held.is_empty() && counter.untold == 0
+    /// From when on a counter in this state says nothing, so that it may be forgotten: in seconds since the Unix epoch.
+    pub(super) fn idle_from(&self, counter: &Counter) -> u64 {
+        let used = match self {
+            Self::Concurrency { .. } => 0,
+            Self::Budget { .. } if counter.used == 0 && counter.untold == 0 => 0,
+            Self::Budget { .. } => counter.until,
+            Self::Rate { period, .. } => {
+                let drained = nanos(counter.drained_to(self, 0));
+                // So long is what is untold kept.
+                let told = if counter.untold == 0 { 0 } else { nanos(*period).saturating_mul(2) };
+                counter.since.saturating_add(drained.max(told))
+            }
+        };
+        let held = counter.held.iter().map(|lease| u64::from(lease.span) + u64::from(LASTS) + 1).max();
+        used.div_ceil(NANOS_PER_SECOND).max(held.unwrap_or(0) * SPAN)
     }
 }
 
@@ -132,6 +142,11 @@ impl Counter {
     /// Units that calls under way hold.
     pub fn held(&self) -> u64 {
         self.held.iter().fold(0, |sum, lease| sum.saturating_add(lease.amount))
+    }
+
+    /// Whether it says nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.used == 0 && self.held.is_empty() && self.untold == 0
     }
 
     /// When a budget's window began, since the Unix epoch.

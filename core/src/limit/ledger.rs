@@ -1,15 +1,18 @@
 //! The counters of all limits in shared memory: exact across workers, bounded in number, forgotten when they say nothing.
 //!
-//! The counters of a limit lie in slots, chosen by what they count by. A slot is one value: a list of counters, each with the name
-//! of what it counts. Shared memory forgets no name, so their number is fixed; a slot's counters come and go.
+//! Counters lie in slots, chosen by whom they count. A slot is one value: whom, and a counter for each limit that counts by the
+//! same, so that a call takes of all of them at once. Shared memory forgets no name, so the number of slots is fixed; what lies in
+//! them comes and goes.
 
 use std::time::Duration;
 
 use super::counter::{Counter, Meter};
+use super::slot::{Entry, Mark, entries, find, marked, write_counter, write_entry};
+use super::subject::By;
 use crate::shared::{Busy, SharedMemory, update};
 
-/// Slots of a limit that counts by something.
-const SLOTS: u32 = 1024;
+/// Slots of the limits that count by the same.
+const SLOTS: u32 = 4096;
 /// The most bytes of a slot: some thousand counters.
 const MAX_SLOT_BYTES: usize = 64 * 1024;
 /// How often a change is tried before a call is refused for it.
@@ -20,13 +23,18 @@ const SETTLING_ATTEMPTS: u32 = 4096;
 /// Where the counters of one limit lie, and how they count.
 #[derive(Debug)]
 pub struct Book {
+    /// What it counts by, in words. A limit that counts everything together has a place of its own, in which it meets no other.
+    shelf: String,
     /// Unique among limits.
-    name: String,
+    mark: Mark,
     slots: u32,
     /// Whether other replicas are told of what is used.
     tells: bool,
     pub meter: Meter,
 }
+
+/// The counters of limits that count by the same.
+pub(super) type Books<'b> = [&'b Book];
 
 /// How a change of a counter may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +46,14 @@ pub(super) enum Urgency {
 }
 
 impl Book {
-    /// `single`: the limit has one counter only. `tells`: other replicas are told of what is used.
-    pub fn new(name: &str, single: bool, tells: bool, meter: Meter) -> Self {
-        Self { name: name.to_owned(), slots: if single { 1 } else { SLOTS }, tells, meter }
+    /// `name`: unique among limits. `tells`: other replicas are told of what is used.
+    pub fn new(name: &str, by: &[By], tells: bool, meter: Meter) -> Self {
+        let words: Vec<String> = by.iter().map(By::word).collect();
+        let (shelf, slots) = match by {
+            [] => (format!("={name}"), 1),
+            _ => (words.join(","), SLOTS),
+        };
+        Self { shelf, mark: Mark::of(name), slots, tells, meter }
     }
 
     /// Whether other replicas are told of what is used.
@@ -48,15 +61,14 @@ impl Book {
         self.tells
     }
 
+    /// Where its counters lie: together with those of books of the same shelf.
+    pub(super) fn shelf(&self) -> &str {
+        &self.shelf
+    }
+
     /// A counter as it stands at `now`.
     pub fn read(&self, memory: &dyn SharedMemory, subject: &str, now: Duration) -> Counter {
-        let slot = memory.get(&self.slot_name(self.slot_of(subject))).map(|(value, _)| value);
-        let found = slot
-            .as_deref()
-            .and_then(|slot| find(slot, subject).and_then(|(_, bytes)| Counter::decode(bytes)));
-        let mut counter = found.unwrap_or_default();
-        counter.advance(&self.meter, now);
-        counter
+        read_all(memory, &[self], subject, now).pop().unwrap_or_default()
     }
 
     /// Changes a counter as it stands at `now`; `false` from `change` leaves it as it was. Returns the counter afterwards and
@@ -69,60 +81,17 @@ impl Book {
         urgency: Urgency,
         mut change: impl FnMut(&mut Counter) -> bool,
     ) -> Result<(Counter, bool), Busy> {
-        let attempts = match urgency {
-            Urgency::Call => ATTEMPTS,
-            Urgency::Settling => SETTLING_ATTEMPTS,
-        };
-        let slot = self.slot_of(subject);
-        update(memory, &self.slot_name(slot), attempts, |value| {
-            let place = find(value, subject);
-            let mut counter =
-                place.as_ref().and_then(|(_, bytes)| Counter::decode(bytes)).unwrap_or_default();
-            counter.advance(&self.meter, now);
-            if !change(&mut counter) {
-                return Ok((None, (counter, false)));
-            }
-            if !self.tells {
-                counter.forget_untold();
-            }
-            if value.is_empty() {
-                self.note(memory, slot)?;
-            }
-            let mut new = Vec::with_capacity(value.len() + subject.len() + 48);
-            match place {
-                Some((at, _)) => {
-                    new.extend_from_slice(value.get(..at.start).unwrap_or_default());
-                    new.extend_from_slice(value.get(at.end..).unwrap_or_default());
-                }
-                // A new one is the time to forget others.
-                None => self.keep_living(value, now, &mut new),
-            }
-            write(subject, &counter, &mut new)?;
-            let fits = new.len() <= MAX_SLOT_BYTES || urgency == Urgency::Settling;
-            if fits { Ok((Some(new), (counter, true))) } else { Err(Busy) }
-        })
+        let mut change = |counters: &mut [Counter]| counters.first_mut().is_some_and(&mut change);
+        let (counters, changed) = change_all(memory, &[self], subject, now, urgency, &mut change)?;
+        Ok((counters.into_iter().next().unwrap_or_default(), changed))
     }
 
-    /// Every counter that says something, in no order.
-    pub fn all(&self, memory: &dyn SharedMemory, now: Duration) -> Vec<(String, Counter)> {
-        let index = memory.get(&self.index_name()).map(|(value, _)| value).unwrap_or_default();
-        let used = (0..self.slots).filter(|slot| {
-            let byte = usize::try_from(slot / 8).ok().and_then(|byte| index.get(byte));
-            byte.is_some_and(|byte| byte & (1 << (slot % 8)) != 0)
-        });
-        let mut counters = Vec::new();
-        for slot in used {
-            let Some((value, _)) = memory.get(&self.slot_name(slot)) else { continue };
-            for (subject, _, bytes) in entries(&value) {
-                let Some(mut counter) = Counter::decode(bytes) else { continue };
-                if self.meter.is_idle(&counter, now) {
-                    continue;
-                }
-                counter.advance(&self.meter, now);
-                counters.push((subject.to_owned(), counter));
-            }
-        }
-        counters
+    /// This limit's among the counters of one subject, as it stands at `now`.
+    fn counter(&self, counters: &[u8], now: Duration) -> Counter {
+        let own = marked(counters).find(|each| each.mark == self.mark);
+        let mut counter = own.and_then(|own| Counter::decode(own.counter)).unwrap_or_default();
+        counter.advance(&self.meter, now);
+        counter
     }
 
     /// Notes that a slot is in use, so that [`all`](Self::all) finds it.
@@ -137,59 +106,132 @@ impl Book {
         })
     }
 
-    fn keep_living(&self, value: &[u8], now: Duration, out: &mut Vec<u8>) {
-        for (_, at, bytes) in entries(value) {
-            let idle = Counter::decode(bytes).is_none_or(|counter| self.meter.is_idle(&counter, now));
-            if !idle {
-                out.extend_from_slice(value.get(at).unwrap_or_default());
-            }
-        }
-    }
-
     fn slot_of(&self, subject: &str) -> u32 {
         crc32fast::hash(subject.as_bytes()) % self.slots
     }
 
     fn slot_name(&self, slot: u32) -> String {
-        format!("sluice-limit/{}/{slot}", self.name)
+        format!("sluice-limit/{}/{slot}", self.shelf)
     }
 
     fn index_name(&self) -> String {
-        format!("sluice-limit/{}/slots", self.name)
+        format!("sluice-limit/{}/slots", self.shelf)
     }
 }
 
-/// The entries of a slot: whom each counts, its place in the slot, and its counter's bytes. Each is two lengths of two bytes, the
-/// subject, the counter.
-fn entries(slot: &[u8]) -> impl Iterator<Item = (&str, std::ops::Range<usize>, &[u8])> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let length = |at: usize| {
-            let bytes = slot.get(at..at + 2)?.try_into().ok()?;
-            Some(usize::from(u16::from_le_bytes(bytes)))
-        };
-        let start = at;
-        let (subject_length, counter_length) = (length(at)?, length(at + 2)?);
-        let middle = start + 4 + subject_length;
-        let end = middle + counter_length;
-        let subject = std::str::from_utf8(slot.get(start + 4..middle)?).ok()?;
-        let counter = slot.get(middle..end)?;
-        at = end;
-        Some((subject, start..end, counter))
+/// Every counter that says something, in no order: whose in `books` it is, what it counts, and itself. The books
+/// are of one [shelf](Book::shelf).
+pub(super) fn all(
+    memory: &dyn SharedMemory,
+    books: &Books<'_>,
+    now: Duration,
+) -> Vec<(usize, String, Counter)> {
+    let Some(first) = books.first() else { return Vec::new() };
+    let index = memory.get(&first.index_name()).map(|(value, _)| value).unwrap_or_default();
+    let used = (0..first.slots).filter(|slot| {
+        let byte = usize::try_from(slot / 8).ok().and_then(|byte| index.get(byte));
+        byte.is_some_and(|byte| byte & (1 << (slot % 8)) != 0)
+    });
+    let mut counters = Vec::new();
+    for slot in used {
+        let Some((value, _)) = memory.get(&first.slot_name(slot)) else { continue };
+        for entry in entries(&value) {
+            for each in marked(entry.counters) {
+                let Some(at) = books.iter().position(|book| book.mark == each.mark) else { continue };
+                let Some((book, mut counter)) = books.get(at).zip(Counter::decode(each.counter)) else {
+                    continue;
+                };
+                counter.advance(&book.meter, now);
+                if !counter.is_idle() {
+                    counters.push((at, entry.subject.to_owned(), counter));
+                }
+            }
+        }
+    }
+    counters
+}
+
+/// The counters of one subject as they stand at `now`; the books are of one [shelf](Book::shelf).
+pub(super) fn read_all(
+    memory: &dyn SharedMemory,
+    books: &Books<'_>,
+    subject: &str,
+    now: Duration,
+) -> Vec<Counter> {
+    let Some(first) = books.first() else { return Vec::new() };
+    let slot =
+        memory.get(&first.slot_name(first.slot_of(subject))).map(|(value, _)| value).unwrap_or_default();
+    let counters = find(&slot, subject).map(|entry| entry.counters).unwrap_or_default();
+    books.iter().map(|book| book.counter(counters, now)).collect()
+}
+
+/// Changes the counters of one subject as they stand at `now`, all at once; the books are of one [shelf](Book::shelf).
+/// `false` from `change` leaves all as they were. Returns the counters afterwards and whether they were changed.
+pub(super) fn change_all(
+    memory: &dyn SharedMemory,
+    books: &Books<'_>,
+    subject: &str,
+    now: Duration,
+    urgency: Urgency,
+    change: &mut dyn FnMut(&mut [Counter]) -> bool,
+) -> Result<(Vec<Counter>, bool), Busy> {
+    let Some(first) = books.first() else { return Ok((Vec::new(), false)) };
+    let attempts = match urgency {
+        Urgency::Call => ATTEMPTS,
+        Urgency::Settling => SETTLING_ATTEMPTS,
+    };
+    let slot = first.slot_of(subject);
+    update(memory, &first.slot_name(slot), attempts, |value| {
+        let entry = find(value, subject);
+        let known = entry.as_ref().map(|entry| entry.counters).unwrap_or_default();
+        let mut counters: Vec<Counter> = books.iter().map(|book| book.counter(known, now)).collect();
+        if !change(&mut counters) {
+            return Ok((None, (counters, false)));
+        }
+        if value.is_empty() {
+            first.note(memory, slot)?;
+        }
+        let mut new = Vec::with_capacity(value.len() + subject.len() + 64 * books.len());
+        match &entry {
+            Some(Entry { place, .. }) => {
+                new.extend_from_slice(value.get(..place.start).unwrap_or_default());
+                new.extend_from_slice(value.get(place.end..).unwrap_or_default());
+            }
+            // A new one is the time to forget others.
+            None => keep_living(value, now, &mut new),
+        }
+        let mut all = Vec::with_capacity(known.len() + 64 * books.len());
+        keep_others(known, books, now, &mut all);
+        for (book, counter) in books.iter().zip(&mut counters) {
+            if !book.tells {
+                counter.forget_untold();
+            }
+            write_counter(book.mark, book.meter.idle_from(counter), counter, &mut all);
+        }
+        write_entry(subject, &all, &mut new);
+        let fits = first.slots == 1 || new.len() <= MAX_SLOT_BYTES || urgency == Urgency::Settling;
+        if fits { Ok((Some(new), (counters, true))) } else { Err(Busy) }
     })
 }
 
-fn find<'s>(slot: &'s [u8], subject: &str) -> Option<(std::ops::Range<usize>, &'s [u8])> {
-    entries(slot).find(|(entry, _, _)| *entry == subject).map(|(_, at, bytes)| (at, bytes))
+/// What becomes of a slot's other subjects.
+fn keep_living(slot: &[u8], now: Duration, out: &mut Vec<u8>) {
+    for entry in entries(slot) {
+        if marked(entry.counters).any(|each| each.idle_from > now.as_secs()) {
+            out.extend_from_slice(slot.get(entry.place).unwrap_or_default());
+        }
+    }
 }
 
-fn write(subject: &str, counter: &Counter, out: &mut Vec<u8>) -> Result<(), Busy> {
-    let mut bytes = Vec::with_capacity(48);
-    counter.encode(&mut bytes);
-    for length in [subject.len(), bytes.len()] {
-        out.extend_from_slice(&u16::try_from(length).map_err(|_| Busy)?.to_le_bytes());
+/// What becomes of a subject's counters of other limits; some of them may be no longer in the policy.
+fn keep_others(counters: &[u8], books: &Books<'_>, now: Duration, out: &mut Vec<u8>) {
+    for each in marked(counters) {
+        if each.idle_from > now.as_secs() && books.iter().all(|book| book.mark != each.mark) {
+            out.extend_from_slice(each.bytes);
+        }
     }
-    out.extend_from_slice(subject.as_bytes());
-    out.extend_from_slice(&bytes);
-    Ok(())
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -8,8 +8,10 @@ pub mod headers;
 mod ledger;
 pub mod report;
 mod reservation;
+mod slot;
 mod subject;
 pub mod sync;
+mod taking;
 #[cfg(test)]
 mod tests;
 pub mod typical;
@@ -20,12 +22,14 @@ pub use ledger::Book;
 pub use reservation::{Alert, Amounts, Reservation, Settled, Spent};
 pub use subject::By;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::access::{Asking, Index, Patterns, Place, When};
 use crate::identity::Caller;
 use crate::policy::{Document, LimitEntry, SyncEntry};
 use crate::price::NanoUsd;
+use crate::shared::SharedMemory;
 use window::Period;
 
 /// What a limit counts.
@@ -56,6 +60,8 @@ pub enum Action {
 #[derive(Debug, Default)]
 pub struct Limits {
     limits: Vec<Limit>,
+    /// The positions of limits whose counters lie together.
+    shelves: Vec<Vec<usize>>,
     index: Index,
     /// Whether any of them depends on which target serves a call.
     of_targets: bool,
@@ -75,7 +81,18 @@ pub struct Limit {
     /// In thousandths of the limit.
     alert_at: Vec<u16>,
     pub mid_stream: bool,
+    /// Which limits' counters lie together with its own; those are taken of at once.
+    shelf: Shelf,
     pub book: Book,
+}
+
+/// Where the counters of limits lie together. The order of shelves is that in which they are taken of: what is used at once comes
+/// last, as it is the hardest to give back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Shelf {
+    /// Whether requests are counted there.
+    counts_requests: bool,
+    number: usize,
 }
 
 /// A call that limits are asked about.
@@ -95,10 +112,11 @@ impl Limits {
         sync: Option<&SyncEntry>,
     ) -> Self {
         let tells = sync.is_some_and(SyncEntry::is_background);
-        let limits: Vec<Limit> = entries.iter().map(|entry| Limit::new(entry, tells)).collect();
+        let mut limits: Vec<Limit> = entries.iter().map(|entry| Limit::new(entry, tells)).collect();
+        let shelves = shelve(&mut limits);
         let index = Index::new(limits.iter().map(|limit| (&limit.when, &limit.models)), models);
         let of_targets = limits.iter().any(Limit::is_of_target);
-        Self { limits, index, of_targets, sync: sync.cloned() }
+        Self { limits, shelves, index, of_targets, sync: sync.cloned() }
     }
 
     /// The limits of a document, as they are once it is compiled.
@@ -120,6 +138,21 @@ impl Limits {
     /// All limits, in the policy's order.
     pub fn iter(&self) -> impl Iterator<Item = &Limit> {
         self.limits.iter()
+    }
+
+    /// Every counter that says something at `now` (since the Unix epoch), with the position of its limit and what it counts; limit
+    /// by limit, in the policy's order.
+    pub fn counters(&self, memory: &dyn SharedMemory, now: Duration) -> Vec<(usize, String, Counter)> {
+        let mut counters = Vec::new();
+        for shelf in &self.shelves {
+            let books: Vec<_> =
+                shelf.iter().filter_map(|position| Some(&self.get(*position)?.book)).collect();
+            let found = ledger::all(memory, &books, now).into_iter();
+            counters
+                .extend(found.filter_map(|(at, subject, counter)| Some((*shelf.get(at)?, subject, counter))));
+        }
+        counters.sort_by_key(|(position, _, _)| *position);
+        counters
     }
 
     /// The limit at a position.
@@ -159,7 +192,8 @@ impl Limit {
             name: entry.name.clone(),
             unit: entry.unit,
             period: entry.period,
-            book: Book::new(&name, entry.by.is_empty(), tells && entry.unit != Unit::Concurrent, meter),
+            shelf: Shelf::default(),
+            book: Book::new(&name, &entry.by, tells && entry.unit != Unit::Concurrent, meter),
             by: entry.by.clone(),
             models: Patterns::new(&entry.models),
             when: When::new(&entry.when),
@@ -191,6 +225,30 @@ impl Limit {
             Some(period) => format!("{amount} per {}", period.word()),
         }
     }
+}
+
+/// Tells limits where their counters lie; returns the positions of those that lie together.
+fn shelve(limits: &mut [Limit]) -> Vec<Vec<usize>> {
+    let mut shelves: Vec<Vec<usize>> = Vec::new();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    for (position, limit) in limits.iter().enumerate() {
+        let number = *numbers.entry(limit.book.shelf().to_owned()).or_insert(shelves.len());
+        match shelves.get_mut(number) {
+            Some(shelf) => shelf.push(position),
+            None => shelves.push(vec![position]),
+        }
+    }
+    for (number, shelf) in shelves.iter().enumerate() {
+        let is_of_requests =
+            |position: &usize| limits.get(*position).is_some_and(|limit| limit.unit == Unit::Requests);
+        let counts_requests = shelf.iter().any(is_of_requests);
+        for position in shelf {
+            if let Some(limit) = limits.get_mut(*position) {
+                limit.shelf = Shelf { counts_requests, number };
+            }
+        }
+    }
+    shelves
 }
 
 impl Unit {

@@ -35,16 +35,15 @@ impl Report {
         now: Duration,
     ) -> Vec<(String, u64)> {
         let mut living: HashMap<String, [(&str, u64); 4]> = HashMap::new();
-        for limit in limits.iter() {
-            for (subject, counter) in limit.book.all(memory, now) {
-                let labels = labels(limit, &subject);
-                let is_new = !self.shown.contains(&labels);
-                if is_new && self.shown.len() >= MOST {
-                    continue;
-                }
-                self.shown.insert(labels.clone());
-                living.insert(labels, values(limit, &counter, now));
+        for (position, subject, counter) in limits.counters(memory, now) {
+            let Some(limit) = limits.get(position) else { continue };
+            let labels = labels(limit, &subject);
+            let is_new = !self.shown.contains(&labels);
+            if is_new && self.shown.len() >= MOST {
+                continue;
             }
+            self.shown.insert(labels.clone());
+            living.insert(labels, values(limit, &counter, now));
         }
         let mut gauges = Vec::with_capacity(self.shown.len() * 4);
         for labels in &self.shown {

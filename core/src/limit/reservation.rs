@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::counter::{Counter, Standing, span};
-use super::ledger::Urgency;
+use super::counter::{Counter, Standing};
+use super::ledger::{self, Urgency};
 use super::subject::subjects;
+use super::taking::{Taking, shelved, take_together};
 use super::{Action, Call, Limit, Limits, Unit};
 use crate::access::Place;
 use crate::failure::{Blame, Failure, Kind};
@@ -29,18 +30,25 @@ pub struct Reservation {
     /// How the limits stood afterwards: of each unit the one with the least left.
     standings: Vec<(Unit, Standing)>,
     /// The limits that had no room and only warn, by their names.
-    warnings: Vec<String>,
-    alerts: Vec<Alert>,
+    pub(super) warnings: Vec<String>,
+    pub(super) alerts: Vec<Alert>,
 }
 
+/// What was taken of the counters of one subject that lie together.
 #[derive(Debug)]
-struct Hold {
+pub(super) struct Hold {
+    pub subject: String,
+    pub span: u32,
+    pub parts: Vec<Part>,
+}
+
+/// What was taken of one limit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
     /// The limit's position.
-    limit: usize,
-    subject: String,
-    /// 0 where what was taken is used already.
-    amount: u64,
-    span: u32,
+    pub limit: usize,
+    /// What is held; 0 where what was taken is used already.
+    pub amount: u64,
 }
 
 /// A limit has no room for a call.
@@ -149,14 +157,21 @@ impl Limits {
         amounts: Option<Amounts>,
         now: Duration,
     ) -> Result<(), Box<Spent>> {
-        let limits =
-            self.of(call).filter(|(_, limit)| limit.is_of_target() && limit.when.matches_target(place));
-        for (_, limit) in limits.filter(|(_, limit)| limit.action != Action::Warn) {
-            let Some(amount) = limit.unit.amount_of(amounts) else { continue };
-            for subject in subjects(&limit.by, call, place.provider) {
-                let counter = limit.book.read(memory, &subject, now);
-                if !counter.has_room(&limit.book.meter, amount) {
-                    return Err(limit.spent(&counter, amount, now));
+        let limits = self.of(call).filter(|(_, limit)| {
+            limit.is_of_target() && limit.when.matches_target(place) && limit.action != Action::Warn
+        });
+        for takings in shelved(limits, amounts).chunk_by(Taking::is_beside) {
+            let books: Vec<_> = takings.iter().map(|taking| &taking.limit.book).collect();
+            for subject in takings
+                .first()
+                .map(|first| subjects(&first.limit.by, call, place.provider))
+                .unwrap_or_default()
+            {
+                let counters = ledger::read_all(memory, &books, &subject, now);
+                for (taking, counter) in takings.iter().zip(&counters) {
+                    if !counter.has_room(&taking.limit.book.meter, taking.amount) {
+                        return Err(taking.limit.spent(counter, taking.amount, now));
+                    }
                 }
             }
         }
@@ -179,15 +194,13 @@ impl Limits {
         now: Duration,
         told: &mut Reservation,
     ) -> Result<Vec<Hold>, Box<Spent>> {
-        let mut limits: Vec<_> = limits.collect();
-        // What is used at once comes last: it is the hardest to give back.
-        limits.sort_by_key(|(_, limit)| limit.unit == Unit::Requests);
-        let mut holds = Vec::with_capacity(limits.len());
-        for (position, limit) in limits {
-            let Some(amount) = limit.unit.amount_of(amounts) else { continue };
-            for subject in subjects(&limit.by, call, provider) {
-                match limit.take(memory, &subject, amount, now, told) {
-                    Ok(held) => holds.push(Hold { limit: position, subject, amount: held, span: span(now) }),
+        let takings = shelved(limits, amounts);
+        let mut holds = Vec::new();
+        for together in takings.chunk_by(Taking::is_beside) {
+            let by = together.first().map(|first| first.limit.by.as_slice()).unwrap_or_default();
+            for subject in subjects(by, call, provider) {
+                match take_together(memory, together, subject, now, told) {
+                    Ok(hold) => holds.push(hold),
                     Err(spent) => {
                         self.give_back(memory, holds, 1, now);
                         return Err(spent);
@@ -201,14 +214,22 @@ impl Limits {
     /// Gives back what is held, and so many requests.
     fn give_back(&self, memory: &dyn SharedMemory, holds: Vec<Hold>, requests: u64, now: Duration) {
         for hold in holds {
-            let Some(limit) = self.get(hold.limit) else { continue };
-            let used = if limit.unit == Unit::Requests { requests } else { 0 };
-            let _ = limit.book.change(memory, &hold.subject, now, Urgency::Settling, |counter| {
-                counter.release(hold.amount, hold.span);
-                counter.refund(&limit.book.meter, used);
+            let parts = self.parts(&hold, |_| true);
+            let _ = hold.change(memory, &parts, now, Urgency::Settling, &mut |counters| {
+                for ((part, limit), counter) in parts.iter().zip(counters) {
+                    counter.release(part.amount, hold.span);
+                    counter
+                        .refund(&limit.book.meter, if limit.unit == Unit::Requests { requests } else { 0 });
+                }
                 true
             });
         }
+    }
+
+    /// The parts of a hold, each with its limit, that this is true of.
+    fn parts(&self, hold: &Hold, wanted: impl Fn(&Limit) -> bool) -> Vec<(Part, &Limit)> {
+        let parts = hold.parts.iter().filter_map(|part| Some((*part, self.get(part.limit)?)));
+        parts.filter(|(_, limit)| wanted(limit)).collect()
     }
 
     /// Gives everything back: the call is not made.
@@ -228,18 +249,47 @@ impl Limits {
         let Reservation { holds, of_target, warnings, alerts, .. } = reservation;
         let mut settled = Settled { alerts, warnings, ..Settled::default() };
         for hold in holds.iter().chain(&of_target) {
-            let Some(limit) = self.get(hold.limit) else { continue };
-            if limit.unit != Unit::Requests {
-                limit.settle(
-                    memory,
-                    hold,
-                    actual.map_or(0, |actual| actual.of(limit.unit)),
-                    now,
-                    &mut settled,
-                );
-            }
+            self.settle_hold(memory, hold, actual, now, &mut settled);
         }
         settled
+    }
+
+    fn settle_hold(
+        &self,
+        memory: &dyn SharedMemory,
+        hold: &Hold,
+        actual: Option<Amounts>,
+        now: Duration,
+        settled: &mut Settled,
+    ) {
+        // Requests are used already.
+        let parts = self.parts(hold, |limit| limit.unit != Unit::Requests);
+        let mut before = vec![0; parts.len()];
+        let done = hold.change(memory, &parts, now, Urgency::Settling, &mut |counters| {
+            for (((part, limit), counter), before) in parts.iter().zip(counters).zip(&mut before) {
+                let used = match limit.unit {
+                    Unit::Concurrent => 0,
+                    unit => actual.map_or(0, |actual| actual.of(unit)),
+                };
+                counter.release(part.amount, hold.span);
+                *before = counter.used(&limit.book.meter);
+                counter.charge(&limit.book.meter, used);
+            }
+            true
+        });
+        let Ok((counters, _)) = done else {
+            settled.lost.extend(parts.iter().map(|(_, limit)| limit.name.clone()));
+            return;
+        };
+        for (((_, limit), counter), before) in parts.iter().zip(&counters).zip(before) {
+            let meter = &limit.book.meter;
+            let after = counter.used(meter);
+            limit.alert(before, after, &mut settled.alerts);
+            let over = after.saturating_sub(before.max(meter.capacity()));
+            if over > 0 {
+                settled.overshoot.push((limit.name.clone(), over));
+            }
+        }
     }
 
     /// A call under way is going to use this in all: holds more where a limit that [cuts streams](Limit::mid_stream) holds less.
@@ -251,22 +301,37 @@ impl Limits {
         now: Duration,
     ) -> Result<(), Box<Spent>> {
         for hold in reservation.holds.iter_mut().chain(&mut reservation.of_target) {
-            let Some(limit) = self.get(hold.limit) else { continue };
-            let more = amounts.of(limit.unit).saturating_sub(hold.amount);
-            if !limit.mid_stream || limit.action == Action::Warn || more == 0 {
+            let mut parts = self.parts(hold, |limit| limit.mid_stream && limit.action != Action::Warn);
+            for (part, limit) in &mut parts {
+                // What more it needs of each.
+                part.amount = amounts.of(limit.unit).saturating_sub(part.amount);
+            }
+            parts.retain(|(part, _)| part.amount > 0);
+            if parts.is_empty() {
                 continue;
             }
-            let taken = limit.book.change(memory, &hold.subject, now, Urgency::Call, |counter| {
-                let has_room = counter.has_room(&limit.book.meter, more);
-                if has_room {
-                    counter.hold(more, hold.span);
+            let mut full = None;
+            let taken = hold.change(memory, &parts, now, Urgency::Call, &mut |counters| {
+                let has_room = |((part, limit), counter): (&(Part, &Limit), &Counter)| {
+                    counter.has_room(&limit.book.meter, part.amount)
+                };
+                full = parts.iter().zip(counters.iter()).position(|each| !has_room(each));
+                if full.is_none() {
+                    parts
+                        .iter()
+                        .zip(counters)
+                        .for_each(|((part, _), counter)| counter.hold(part.amount, hold.span));
                 }
-                has_room
+                full.is_none()
             });
+            let spent = |at: usize, counters: &[Counter]| {
+                let ((part, limit), counter) = parts.get(at).zip(counters.get(at))?;
+                Some(limit.spent(counter, part.amount, now))
+            };
             match taken {
-                Ok((_, true)) => hold.amount = hold.amount.saturating_add(more),
-                Ok((counter, false)) => return Err(limit.spent(&counter, more, now)),
-                Err(Busy) => return Err(limit.unavailable()),
+                Ok((_, true)) => hold.add(&parts),
+                Ok((counters, false)) => full.and_then(|at| spent(at, &counters)).map_or(Ok(()), Err)?,
+                Err(Busy) => return Err(unavailable(parts.first().map(|(_, limit)| *limit))),
             }
         }
         Ok(())
@@ -275,78 +340,39 @@ impl Limits {
     /// Whether any limit that holds for this call cuts streams.
     pub fn watches(&self, reservation: &Reservation) -> bool {
         let holds = reservation.holds.iter().chain(&reservation.of_target);
-        holds.filter_map(|hold| self.get(hold.limit)).any(|limit| limit.mid_stream)
+        holds
+            .flat_map(|hold| &hold.parts)
+            .filter_map(|part| self.get(part.limit))
+            .any(|limit| limit.mid_stream)
+    }
+}
+
+impl Hold {
+    /// Changes the counters of some of its parts at once.
+    fn change(
+        &self,
+        memory: &dyn SharedMemory,
+        parts: &[(Part, &Limit)],
+        now: Duration,
+        urgency: Urgency,
+        change: &mut dyn FnMut(&mut [Counter]) -> bool,
+    ) -> Result<(Vec<Counter>, bool), Busy> {
+        let books: Vec<_> = parts.iter().map(|(_, limit)| &limit.book).collect();
+        ledger::change_all(memory, &books, &self.subject, now, urgency, change)
+    }
+
+    /// So much more is held.
+    fn add(&mut self, more: &[(Part, &Limit)]) {
+        for part in &mut self.parts {
+            let added = more.iter().find(|(added, _)| added.limit == part.limit);
+            part.amount = part.amount.saturating_add(added.map_or(0, |(added, _)| added.amount));
+        }
     }
 }
 
 impl Limit {
-    /// Takes so many units; returns how many of them are held.
-    fn take(
-        &self,
-        memory: &dyn SharedMemory,
-        subject: &str,
-        amount: u64,
-        now: Duration,
-        told: &mut Reservation,
-    ) -> Result<u64, Box<Spent>> {
-        let meter = &self.book.meter;
-        let is_used = self.unit == Unit::Requests;
-        let held = if is_used { 0 } else { amount };
-        let (mut before, mut fits) = (0, false);
-        let taken = self.book.change(memory, subject, now, Urgency::Call, |counter| {
-            (before, fits) = (counter.used(meter), counter.has_room(meter, amount));
-            if !fits && self.action != Action::Warn {
-                return false;
-            }
-            match is_used {
-                true => counter.charge(meter, amount),
-                false => counter.hold(held, span(now)),
-            }
-            true
-        });
-        let (counter, taken) = taken.map_err(|Busy| self.unavailable())?;
-        if !taken {
-            return Err(self.spent(&counter, amount, now));
-        }
-        if !fits {
-            told.warnings.push(self.name.clone());
-        }
-        self.alert(before, counter.used(meter), &mut told.alerts);
-        told.stand(self.unit, counter.standing(meter, now));
-        Ok(held)
-    }
-
-    fn settle(
-        &self,
-        memory: &dyn SharedMemory,
-        hold: &Hold,
-        actual: u64,
-        now: Duration,
-        settled: &mut Settled,
-    ) {
-        let meter = &self.book.meter;
-        let used = if self.unit == Unit::Concurrent { 0 } else { actual };
-        let mut before = 0;
-        let done = self.book.change(memory, &hold.subject, now, Urgency::Settling, |counter| {
-            counter.release(hold.amount, hold.span);
-            before = counter.used(meter);
-            counter.charge(meter, used);
-            true
-        });
-        let Ok((counter, _)) = done else {
-            settled.lost.push(self.name.clone());
-            return;
-        };
-        let after = counter.used(meter);
-        self.alert(before, after, &mut settled.alerts);
-        let over = after.saturating_sub(before.max(meter.capacity()));
-        if over > 0 {
-            settled.overshoot.push((self.name.clone(), over));
-        }
-    }
-
     /// Notes the shares of the limit that lie between what had been used and what has.
-    fn alert(&self, before: u64, after: u64, alerts: &mut Vec<Alert>) {
+    pub(super) fn alert(&self, before: u64, after: u64, alerts: &mut Vec<Alert>) {
         let capacity = u128::from(self.book.meter.capacity());
         let reached = |used: u64, share: u16| u128::from(used) * 1000 >= capacity * u128::from(share);
         let crossed =
@@ -354,7 +380,7 @@ impl Limit {
         alerts.extend(crossed.map(|share| Alert { limit: self.name.clone(), share: *share }));
     }
 
-    fn spent(&self, counter: &Counter, amount: u64, now: Duration) -> Box<Spent> {
+    pub(super) fn spent(&self, counter: &Counter, amount: u64, now: Duration) -> Box<Spent> {
         let meter = &self.book.meter;
         Box::new(Spent::Limit {
             name: self.name.clone(),
@@ -369,15 +395,16 @@ impl Limit {
             standing: counter.standing(meter, now),
         })
     }
+}
 
-    fn unavailable(&self) -> Box<Spent> {
-        Box::new(Spent::Unavailable { name: self.name.clone() })
-    }
+/// The counters of this limit, and of those that lie beside it, can't be changed.
+pub(super) fn unavailable(limit: Option<&Limit>) -> Box<Spent> {
+    Box::new(Spent::Unavailable { name: limit.map_or_else(String::new, |limit| limit.name.clone()) })
 }
 
 impl Unit {
     /// What is to be taken of a limit in this unit; nothing is of what is free.
-    fn amount_of(self, amounts: Option<Amounts>) -> Option<u64> {
+    pub(super) fn amount_of(self, amounts: Option<Amounts>) -> Option<u64> {
         match self {
             Self::Requests | Self::Concurrent => Some(1),
             _ => amounts.map(|amounts| amounts.of(self)),
@@ -396,7 +423,7 @@ impl Reservation {
         &self.warnings
     }
 
-    fn stand(&mut self, unit: Unit, standing: Standing) {
+    pub(super) fn stand(&mut self, unit: Unit, standing: Standing) {
         let left = |standing: &Standing| {
             u128::from(standing.remaining) * 1_000_000 / u128::from(standing.limit.max(1))
         };

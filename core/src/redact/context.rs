@@ -70,16 +70,6 @@ impl Words {
         })
     }
 
-    /// Whether one of them may begin at a place of a text: it does, or the text ends before that can be told.
-    pub fn may_begin(&self, text: &[u8], at: usize) -> bool {
-        self.of_first(text.get(at).copied().unwrap_or_default()).is_some_and(|range| {
-            begins_word(text, at) && {
-                let rest = text.get(at..).unwrap_or_default();
-                self.like(range, rest).any(|word| same(rest, word.trim_end_matches('*').as_bytes()))
-            }
-        })
-    }
-
     /// Whether a word fits that begins in a text, at `from` or behind, by its length and by that of the text from it on.
     fn any(&self, text: &[u8], from: usize, fits: fn(usize, usize) -> bool) -> bool {
         (from..text.len()).any(|at| begins_word(text, at) && self.begin(text, at, fits))
@@ -106,6 +96,54 @@ impl Words {
         let words = self.words.get(range.clone()).unwrap_or_default();
         let heads = self.heads.get(range).unwrap_or_default();
         words.iter().zip(heads).filter(move |(_, known)| known.is_like(head)).map(|(word, _)| word)
+    }
+}
+
+/// Tells where words may begin, of many words: by three letters, most words of a text are told from all of them.
+#[derive(Debug)]
+pub struct Openings {
+    words: Words,
+    /// A bit for each three letters with which one of them begins.
+    triples: Box<[u32; TRIPLES.div_ceil(32)]>,
+}
+
+/// How many there are of three letters, each one of the alphabet or whatever else.
+const TRIPLES: usize = 27 * 27 * 27;
+
+impl Openings {
+    pub fn new(words: Words) -> Self {
+        let mut triples = Box::new([0; TRIPLES.div_ceil(32)]);
+        for word in words.iter() {
+            let known: Vec<usize> = word.trim_end_matches('*').bytes().take(3).map(letter).collect();
+            // A shorter word stands for all that begin with it.
+            let behind = 27_usize.pow(3 - u32::try_from(known.len()).unwrap_or(3));
+            let first = known.iter().fold(0, |sum, letter| sum * 27 + letter) * behind;
+            for triple in first..first + behind {
+                if let Some(bits) = triples.get_mut(triple / 32) {
+                    *bits |= 1 << (triple % 32);
+                }
+            }
+        }
+        Self { words, triples }
+    }
+
+    /// The last of these places of a text at which a word may begin: one does, or the text ends before that can be told.
+    pub fn last(&self, text: &[u8], places: Range<usize>) -> Option<usize> {
+        places
+            .rev()
+            .find(|at| begins_word(text, *at) && text.get(*at..).is_some_and(|rest| self.may_begin(rest)))
+    }
+
+    fn may_begin(&self, text: &[u8]) -> bool {
+        if let [first, second, third, ..] = text {
+            let triple = (letter(*first) * 27 + letter(*second)) * 27 + letter(*third);
+            if self.triples.get(triple / 32).is_none_or(|bits| bits & 1 << (triple % 32) == 0) {
+                return false;
+            }
+        }
+        let range = text.first().and_then(|first| self.words.of_first(*first));
+        let mut words = range.into_iter().flat_map(|range| self.words.like(range, text));
+        words.any(|word| same(text, word.trim_end_matches('*').as_bytes()))
     }
 }
 
@@ -156,10 +194,48 @@ impl Default for Words {
 
 /// The place of a letter in the alphabet; 26 for whatever else.
 fn letter(byte: u8) -> usize {
-    match byte.to_ascii_lowercase() {
-        letter @ b'a'..=b'z' => usize::from(letter - b'a'),
-        _ => 26,
+    usize::from(LETTERS.get(usize::from(byte)).copied().unwrap_or(26))
+}
+
+/// [`letter`] of each byte.
+#[expect(clippy::indexing_slicing, reason = "the compiler makes it, and would say so")]
+const LETTERS: [u8; 256] = {
+    let mut letters = [26; 256];
+    let mut letter = 0;
+    while letter < 26 {
+        letters[(b'a' + letter) as usize] = letter;
+        letters[(b'A' + letter) as usize] = letter;
+        letter += 1;
     }
+    letters
+};
+
+/// What a byte is to words.
+#[expect(clippy::indexing_slicing, reason = "the compiler makes it, and would say so")]
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' => IN_WORD | SMALL,
+            b'A'..=b'Z' => IN_WORD | CAPITAL,
+            b'0'..=b'9' => IN_WORD,
+            0x80.. => OTHER,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+/// A letter or a digit of ASCII.
+const IN_WORD: u8 = 1;
+const SMALL: u8 = 2;
+const CAPITAL: u8 = 4;
+/// Of another script.
+const OTHER: u8 = 8;
+
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 /// Whether a text begins with a word or a word with the text.
@@ -185,16 +261,9 @@ fn trim_end<'a>(text: &'a [u8], bytes: &[u8], most: usize) -> &'a [u8] {
 }
 
 fn begins_word(text: &[u8], at: usize) -> bool {
-    let this = text.get(at).copied().unwrap_or(b' ');
-    if !this.is_ascii_alphanumeric() && this.is_ascii() {
-        return false;
-    }
-    match at.checked_sub(1).and_then(|before| text.get(before)) {
-        None => true,
-        Some(before) => {
-            !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && this.is_ascii_uppercase()
-        }
-    }
+    let this = class(text.get(at).copied().unwrap_or(b' '));
+    let before = class(at.checked_sub(1).and_then(|before| text.get(before)).copied().unwrap_or(b' '));
+    this & (IN_WORD | OTHER) != 0 && (before & IN_WORD == 0 || before & SMALL != 0 && this & CAPITAL != 0)
 }
 
 /// How long a word is that a text begins with.
@@ -257,6 +326,36 @@ mod tests {
         }
         for text in ["password ", "password is: ", "passwords=", "", "=", "password>", "password \""] {
             assert!(!Words::new(["password".into()]).are_assigned_to(text.as_bytes()), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Tables tell the same as the words themselves do.
+        #[test]
+        fn the_last_beginning_is_where_a_word_or_the_rest_of_the_text_is_alike(
+            text in "[ a-dA-D_é1]{0,40}",
+            words in proptest::collection::vec("[a-d][a-d ]{0,4}[*]?", 0..8),
+            from in 0_usize..50,
+            to in 0_usize..50,
+        ) {
+            let text = text.as_bytes();
+            let to = to.min(text.len());
+            let begins = |at: usize| {
+                let is_letter = |byte: u8| byte.is_ascii_alphanumeric();
+                let this = text[at];
+                (is_letter(this) || !this.is_ascii())
+                    && at.checked_sub(1).map(|before| text[before]).is_none_or(|before| {
+                        !is_letter(before) || before.is_ascii_lowercase() && this.is_ascii_uppercase()
+                    })
+            };
+            let alike = |at: usize| {
+                let known = words.iter().map(|word| word.trim_end_matches('*').as_bytes());
+                known.into_iter().any(|word| same(&text[at..], word))
+            };
+            let expected = (from..to).rev().find(|at| begins(*at) && alike(*at));
+            let words = Words::new(words.iter().cloned().map(Cow::Owned));
+            let found = Openings::new(words).last(text, from..to);
+            proptest::prop_assert_eq!(found, expected);
         }
     }
 }

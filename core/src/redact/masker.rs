@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::automaton::Set;
 use super::cluster::{Cluster, Segment};
-use super::context::Words;
+use super::context::Openings;
 use super::normal::{BARRIER, Escapes, Normal};
 use super::redactor::{End, PSEUDONYM_PHONE, Redactor};
 use super::scan::{Found, History, Pause, Scan, Unfinished};
@@ -236,7 +236,7 @@ impl Masker {
     }
 
     /// Gives out what is settled.
-    fn release(&mut self, words: &Words, out: &mut String) {
+    fn release(&mut self, words: &Openings, out: &mut String) {
         let kept = self.cluster.start().map_or(self.position, |start| start.min(self.position));
         let passed = match kept < self.normal.bytes().len() {
             true => self.normal.start_of(kept),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Mutex;
 
 use super::automaton::{Automaton, Cache, Set};
-use super::context::Words;
+use super::context::{Openings, Words};
 use super::custom::Custom;
 use super::normal::{BARRIER, MAX_PLACEHOLDER, Placeholders};
 use super::rule::{Apart, Check, Pattern, Rule, Tail};
@@ -39,7 +39,7 @@ pub struct Redactor {
     /// What each byte can begin: a bit for each gate, and [`WORD`].
     pub(super) beginnings: [u8; 256],
     /// One of these has to stand before the patterns of [`Gate::Near`].
-    pub(super) words: Words,
+    pub(super) words: Openings,
     caches: Mutex<Caches>,
 }
 
@@ -153,7 +153,7 @@ impl Redactor {
         let automata = [compiled(open)?, compiled(near)?, compiled(assigned)?];
         let beginnings = beginnings(&automata);
         let near = shapes.iter().filter(|shape: &&Shape| shape.gate == Gate::Near);
-        let words = Words::new(near.flat_map(|shape| shape.near.iter().cloned()));
+        let words = Openings::new(Words::new(near.flat_map(|shape| shape.near.iter().cloned())));
         Some(Self { rules, shapes, automata, numbers, beginnings, words, caches: Mutex::default() })
     }
 

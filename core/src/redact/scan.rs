@@ -6,7 +6,7 @@ use super::LONGEST_MATCH;
 use super::action::Action;
 use super::automaton::{Cache, State};
 use super::cluster::Candidate;
-use super::context::{self, Beginnings, Words};
+use super::context::{self, Beginnings, Openings};
 use super::normal::BARRIER;
 use super::redactor::{Caches, End, Gate, Redactor, Shape, WORD};
 use super::rule::Check;
@@ -156,18 +156,16 @@ impl History {
     }
 
     /// Whether one of the words may stand near enough before a place. It can seem so where none does.
-    pub fn may_be_near(&mut self, words: &Words, text: &[u8], at: usize) -> bool {
-        for place in self.looked..at {
-            if words.may_begin(text, place) {
-                self.reach = self.reach.max(place + context::BEFORE);
-            }
+    pub fn may_be_near(&mut self, words: &Openings, text: &[u8], at: usize) -> bool {
+        if let Some(place) = words.last(text, self.looked..at) {
+            self.reach = self.reach.max(place + context::BEFORE);
         }
         self.looked = self.looked.max(at);
         at <= self.reach
     }
 
     /// The text's first bytes are no longer in it.
-    pub fn forget(&mut self, text: &[u8], count: usize, words: &Words) {
+    pub fn forget(&mut self, text: &[u8], count: usize, words: &Openings) {
         self.may_be_near(words, text, count);
         if count > self.base {
             let reach = self.reach;

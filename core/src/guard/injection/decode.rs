@@ -30,8 +30,7 @@ impl How {
 pub fn decoded(text: &str, words: &Words) -> Vec<(String, How)> {
     let mut found = Vec::new();
     let (mut base64, mut hexadecimal) = (String::new(), String::new());
-    let is_of = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=');
-    for run in text.split(|c| !is_of(c)).filter(|run| run.len() >= SHORTEST) {
+    for run in runs(text) {
         let decoded = match run.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             true => (from_hexadecimal(run), &mut hexadecimal),
             false => (from_base64(run), &mut base64),
@@ -54,6 +53,36 @@ pub fn decoded(text: &str, words: &Words) -> Vec<(String, How)> {
         found.push((text.chars().rev().collect(), How::Backwards));
     }
     found
+}
+
+/// The runs of characters that encodings are made of, which are long enough.
+fn runs(text: &str) -> impl Iterator<Item = &str> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while let Some(last) = text.as_bytes().get(from + SHORTEST - 1..).and_then(<[u8]>::first) {
+            // Where the last character of a run would stand that begins here: behind what is none, none has to be looked for.
+            if !is_encoding(*last) {
+                from += SHORTEST;
+                continue;
+            }
+            let bytes = text.as_bytes();
+            let before = bytes.get(from..from + SHORTEST).unwrap_or_default();
+            if let Some(other) = before.iter().rposition(|byte| !is_encoding(*byte)) {
+                from += other + 1;
+                continue;
+            }
+            let rest = bytes.get(from + SHORTEST..).unwrap_or_default();
+            let end = from + SHORTEST + rest.iter().take_while(|byte| is_encoding(**byte)).count();
+            let run = text.get(from..end);
+            from = end;
+            return run;
+        }
+        None
+    })
+}
+
+fn is_encoding(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
 }
 
 /// Common words of English, and those of orders, with their letters moved.
@@ -141,5 +170,21 @@ fn move_letter(character: char) -> char {
         'a'..='z' => moved(b'a'),
         'A'..='Z' => moved(b'A'),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn runs_are_all_that_is_long_enough(text in "([a-f]{20,30}|[A-Za-z0-9+/=_-]{0,40}|[ .é]{0,3}){0,6}") {
+            let expected: Vec<&str> = text
+                .split(|c: char| !u8::try_from(c).is_ok_and(is_encoding))
+                .filter(|run| run.len() >= SHORTEST)
+                .collect();
+            proptest::prop_assert_eq!(runs(&text).collect::<Vec<_>>(), expected);
+        }
     }
 }

@@ -36,6 +36,8 @@ pub struct Scorer {
     /// How many concepts are made of words; those behind them are made of marks.
     word_count: u16,
     signals: Signals,
+    /// The same, as they are written.
+    all: Vec<&'static Signal>,
     caches: Mutex<(Cache, Cache)>,
 }
 
@@ -64,6 +66,7 @@ impl Scorer {
             marks: Automaton::new(families::MARKS.iter().map(|mark| mark.1)).ok()?,
             word_count: u16::try_from(patterns.len()).ok()?,
             signals: Signals::new(all_signals(), &names),
+            all: all_signals().collect(),
             caches: Mutex::default(),
         })
     }
@@ -93,8 +96,11 @@ impl Scorer {
         self.find(plain, &words.spaced, true, &mut hits);
         self.find_marks(marks, &words.marked, &mut hits);
         drop(caches);
+        if hits.is_empty() {
+            return Findings::default();
+        }
         hits.sort_unstable_by_key(|hit| u64::from(hit.start) << 32 | u64::from(hit.end));
-        weigh(&self.signals.fired(&hits), bonus)
+        self.weigh(&self.signals.fired(&hits), bonus)
     }
 
     /// Finds concepts at the beginnings of words, or `anywhere`.
@@ -135,11 +141,15 @@ impl Scorer {
                 _ if at > 0 && is_ideograph(*byte) => unit += 1,
                 _ => {}
             }
+            let concepts = self.words.matches(cache, state);
+            if concepts.is_empty() {
+                continue;
+            }
             let next = text.get(at + 1).copied().unwrap_or(SENTENCE);
             if !anywhere && !is_boundary(*byte, next) {
                 continue;
             }
-            for concept in self.words.matches(cache, state) {
+            for concept in concepts {
                 let hit = Hit { concept: *concept, start, end: unit };
                 match hits.iter_mut().skip(first).find(|hit| hit.concept == *concept) {
                     Some(shorter) => *shorter = hit,
@@ -176,6 +186,32 @@ impl Scorer {
             }
         }
     }
+
+    /// The points of signals that stand near each other, where they are most.
+    fn weigh(&self, fired: &[(u16, u32)], bonus: i32) -> Findings {
+        let of = |signal: u16| self.all.get(usize::from(signal)).map_or(0, |signal| i32::from(signal.points));
+        let (mut sum, mut best) = (0, (0, 0..0));
+        let mut first = 0;
+        for (last, (signal, place)) in fired.iter().enumerate() {
+            sum += of(*signal);
+            while let Some((passed, _)) = fired.get(first).filter(|(_, begun)| begun + WINDOW < *place) {
+                sum -= of(*passed);
+                first += 1;
+            }
+            if sum > best.0 {
+                best = (sum, first..last + 1);
+            }
+        }
+        let (sum, range) = best;
+        let score = if sum > 0 { sum + bonus } else { 0 };
+        let signals = fired.get(range).unwrap_or_default().iter();
+        Findings {
+            score: u32::try_from(score).unwrap_or(0).min(CERTAIN),
+            signals: signals
+                .filter_map(|(signal, _)| Some(self.all.get(usize::from(*signal))?.name))
+                .collect(),
+        }
+    }
 }
 
 /// Whether a word can end with one byte and another begin with the next: scripts without spaces have that anywhere.
@@ -194,32 +230,6 @@ fn is_ideograph(byte: u8) -> bool {
 /// Whether a character begins with this byte that can begin a word within what has no spaces: those, and Korean ones.
 fn is_unspaced(byte: u8) -> bool {
     matches!(byte, 0xE3..=0xED)
-}
-
-/// The points of signals that stand near each other, where they are most.
-fn weigh(fired: &[(u16, u32)], bonus: i32) -> Findings {
-    let points: Vec<i16> = all_signals().map(|signal| signal.points).collect();
-    let of = |signal: u16| points.get(usize::from(signal)).copied().map_or(0, i32::from);
-    let (mut sum, mut best) = (0, (0, 0..0));
-    let mut first = 0;
-    for (last, (signal, place)) in fired.iter().enumerate() {
-        sum += of(*signal);
-        while let Some((passed, _)) = fired.get(first).filter(|(_, begun)| begun + WINDOW < *place) {
-            sum -= of(*passed);
-            first += 1;
-        }
-        if sum > best.0 {
-            best = (sum, first..last + 1);
-        }
-    }
-    let (sum, range) = best;
-    let score = if sum > 0 { sum + bonus } else { 0 };
-    let names: Vec<&str> = all_signals().map(|signal| signal.name).collect();
-    let signals = fired.get(range).unwrap_or_default().iter();
-    Findings {
-        score: u32::try_from(score).unwrap_or(0).min(CERTAIN),
-        signals: signals.filter_map(|(signal, _)| names.get(usize::from(*signal)).copied()).collect(),
-    }
 }
 
 /// How much work was done, for the tests: a clock would tell how busy the machine is.

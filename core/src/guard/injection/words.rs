@@ -35,23 +35,26 @@ impl Words {
         let marked = normal.bytes().to_ascii_lowercase();
         let mut words = Self { plain: Vec::with_capacity(marked.len()), ..Self::default() };
         let mut alone = 0;
-        let mut at = 0;
-        while let Some(byte) = marked.get(at) {
-            let rest = marked.get(at..).unwrap_or_default();
-            match separator(rest) {
-                Some((length, ends)) => {
-                    words.separate(ends || is_end(*byte, rest));
-                    at += length;
-                }
+        let mut rest = marked.as_slice();
+        while let Some(byte) = rest.first() {
+            let letters = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+            let (length, ends) = match letters {
+                0 => match separator(rest) {
+                    Some((length, ends)) => (length, Some(ends || is_end(*byte, rest))),
+                    None => (word(rest, 1), None),
+                },
+                letters => (word(rest, letters), None),
+            };
+            let (unit, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            match ends {
+                Some(ends) => words.separate(ends),
                 None => {
-                    let length = word(rest);
-                    let word = rest.get(..length).unwrap_or_default();
                     alone = if length == 1 { alone + 1 } else { 0 };
-                    words.push(word);
-                    words.join(alone, word);
-                    at += length;
+                    words.push(unit, length == letters);
+                    words.join(alone, unit);
                 }
             }
+            rest = behind;
         }
         words.marked = marked;
         words
@@ -65,9 +68,11 @@ impl Words {
         }
     }
 
-    fn push(&mut self, word: &[u8]) {
-        match is_leet(word) {
-            true => {
+    /// `letters`: it is made of nothing else.
+    fn push(&mut self, word: &[u8], letters: bool) {
+        match letters {
+            true => self.plain.extend_from_slice(word),
+            false if is_leet(word) => {
                 let mut last = 0;
                 for byte in word {
                     last = unleet(*byte, last);
@@ -102,9 +107,9 @@ fn lower(text: &str) -> std::borrow::Cow<'_, str> {
         'Ѐ'..='Џ' => 80,
         _ => 0,
     };
-    match text.bytes().any(|byte| matches!(byte, 0xCE | 0xD0)) {
-        false => text.into(),
-        true => text
+    match memchr::memchr2(0xCE, 0xD0, text.as_bytes()) {
+        None => text.into(),
+        Some(_) => text
             .chars()
             .map(|character| char::from_u32(u32::from(character) + shift(character)).unwrap_or(character))
             .collect::<String>()
@@ -139,10 +144,9 @@ fn is_end(byte: u8, text: &[u8]) -> bool {
     }
 }
 
-/// How long the word is that a text begins with.
-fn word(text: &[u8]) -> usize {
-    // Nearly all words are letters only.
-    let mut at = text.iter().take_while(|byte| byte.is_ascii_lowercase()).count().max(1);
+/// How long the word is that a text begins with; so much of it is known.
+fn word(text: &[u8], known: usize) -> usize {
+    let mut at = known;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         if separator(rest).is_some() {
             break;
@@ -154,9 +158,6 @@ fn word(text: &[u8]) -> usize {
 
 /// Whether digits stand for letters: several of them, or one between letters.
 fn is_leet(word: &[u8]) -> bool {
-    if word.iter().all(u8::is_ascii_lowercase) {
-        return false;
-    }
     let stands_in = |byte: &u8| matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'@' | b'$');
     let letters = word.iter().filter(|byte| byte.is_ascii_lowercase()).count();
     let digits = word.iter().filter(|byte| stands_in(byte)).count();

@@ -222,14 +222,13 @@ impl Syncer {
         let told: Vec<_> = self.limits.iter().enumerate().filter(|(_, limit)| limit.book.tells()).collect();
         let mut known = HashSet::new();
         let mut found = Vec::new();
-        for (position, limit) in &told {
-            for (subject, counter) in limit.book.all(memory, now) {
-                let key = (*position, subject);
-                let question = self.question(limit, key.clone(), &counter, now);
-                let is_due = question.hits > 0 || self.is_due(&key, limit, &counter, now, rest);
-                found.push((question, is_due));
-                known.insert(key);
-            }
+        for (position, subject, counter) in self.limits.counters(memory, now) {
+            let Some(limit) = self.limits.get(position).filter(|limit| limit.book.tells()) else { continue };
+            let key = (position, subject);
+            let question = self.question(limit, key.clone(), &counter, now);
+            let is_due = question.hits > 0 || self.is_due(&key, limit, &counter, now, rest);
+            found.push((question, is_due));
+            known.insert(key);
         }
         let are_few = found.len() <= FEW;
         let are_all = self.good.is_none() || found.len().saturating_add(self.known.len()) <= FEW;
