@@ -102,8 +102,11 @@ bench-smoke: build envoy $(TOOLS)/bench/python.done ## the load generator's test
 	@$(CARGO) test --quiet --release --locked --manifest-path bench/load/Cargo.toml --target-dir $(TOOLS)/bench/load
 	@ENVOY="$$($(SLUICE) envoy)" $(TOOLS)/bench/python/bin/python bench/smoke.py
 
-bench-core: rust ## what single steps cost in the core, natively
-	@$(CARGO) bench --quiet -p sluice-core --bench steps
+bench-core: rust ## what single steps cost in the core, natively and in V8 (where there is Node); STEPS= names some of them
+	@echo '==> natively'
+	@$(CARGO) run --quiet --release -p sluice-bench -- --bench $(STEPS)
+	@if command -v node >/dev/null; then echo '==> in V8, as the module is built'; scripts/build-module.sh bench $(STEPS); \
+	else echo 'Node is not installed, so nothing is measured in V8.'; fi
 
 guard-quality: rust $(TOOLS)/guards.done ## how well prompt injections are found, into docs/guards-quality.md
 	@$(CARGO) build --quiet --release -p sluice-core --example guard_lines

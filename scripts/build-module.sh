@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds dist/sluice.wasm and its sha256, with rustup's wasm target or, where rustup can't fetch that, Debian's toolchain.
-# With `clippy` as its argument, lints the module instead.
+# With `clippy` as its argument, lints the module instead; with `bench`, measures the core's steps as the module has them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -61,6 +61,12 @@ if [ "$command" = clippy ]; then
         exec cargo check -p sluice-filter --target "$target" "${arguments[@]}"
     fi
     exec cargo clippy -p sluice-filter --target "$target" -- -D warnings
+fi
+
+if [ "$command" = bench ]; then
+    shift
+    cargo build --quiet -p sluice-bench --target "$target" --profile module "${arguments[@]}"
+    exec node --no-warnings bench/steps/run.mjs "${CARGO_TARGET_DIR:-target}/$target/module/sluice-bench.wasm" --bench "$@"
 fi
 
 echo '==> the module'

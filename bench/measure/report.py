@@ -408,7 +408,7 @@ def method(document: dict) -> str:
 - All in Envoy write the same access log, to `/dev/null`.
 - Tools: {machine["rustc"]}; Python {machine["python"]}; Node {machine["node"]}.
 
-What single steps cost in the core, natively: `make bench-core`.
+What single steps cost in the core, natively and in V8: `make bench-core`.
 """
 
 

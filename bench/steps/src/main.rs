@@ -1,4 +1,4 @@
-//! What the single steps of an exchange cost, natively: `make bench-core`.
+//! What the single steps of an exchange cost, natively and in V8: `make bench-core`.
 // A tool that runs on a developer's machine, and stops where it can't go on.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
