@@ -172,7 +172,9 @@ impl Applicant<'_> {
             let (able, prepared) = choose(&model, &allowed, maker)?;
             return Ok(Admitted { model, able, prepared, reservation: None, expected: None });
         }
-        limits.in_step(self.memory, self.call(&model), self.now())?;
+        let places: Vec<Place<'_>> =
+            allowed.iter().filter_map(|position| model.targets.get(*position)).map(Place::of).collect();
+        limits.in_step(self.memory, self.call(&model), &places, self.now())?;
         let expected = self.needs.map(|needs| needs.of_model(&model, self.memory));
         self.keep_affordable(&model, expected, &mut allowed)?;
         loop {

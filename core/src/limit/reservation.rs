@@ -116,7 +116,7 @@ impl Limits {
         now: Duration,
     ) -> Result<Reservation, Box<Spent>> {
         let mut reservation = Reservation::default();
-        let limits = self.of(call).filter(|(_, limit)| !limit.is_of_target());
+        let limits = self.of(call, &[]).filter(|(_, limit)| !limit.is_of_target());
         reservation.holds = self.take_all(memory, limits, call, "", amounts, now, &mut reservation)?;
         Ok(reservation)
     }
@@ -133,8 +133,8 @@ impl Limits {
     ) -> Result<(), Box<Spent>> {
         // The other target has been asked, so that request is used.
         self.give_back(memory, std::mem::take(&mut reservation.of_target), 0, now);
-        let limits =
-            self.of(call).filter(|(_, limit)| limit.is_of_target() && limit.when.matches_target(place));
+        let places = [place];
+        let limits = self.of(call, &places).filter(|(_, limit)| limit.is_of_target());
         let holds = self.take_all(memory, limits, call, place.provider, amounts, now, reservation)?;
         reservation.of_target = holds;
         Ok(())
@@ -149,8 +149,8 @@ impl Limits {
         amounts: Option<Amounts>,
         now: Duration,
     ) -> Result<(), Box<Spent>> {
-        let limits =
-            self.of(call).filter(|(_, limit)| limit.is_of_target() && limit.when.matches_target(place));
+        let places = [place];
+        let limits = self.of(call, &places).filter(|(_, limit)| limit.is_of_target());
         for (_, limit) in limits.filter(|(_, limit)| limit.action != Action::Warn) {
             let Some(amount) = limit.unit.amount_of(amounts) else { continue };
             for subject in subjects(&limit.by, call, place.provider) {

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::dialect::ClientDialect;
 use crate::identity::Proof;
@@ -31,7 +29,7 @@ fn entry(name: &str, unit: Unit, limit: u64) -> LimitEntry {
 }
 
 fn limits(entries: &[LimitEntry]) -> Limits {
-    Limits::new(entries, ["gpt-4o", "small"].into_iter(), None)
+    Limits::new(entries, None)
 }
 
 fn caller(user: &str, team: &str, roles: &[&str]) -> Caller {
@@ -314,27 +312,4 @@ fn counters_that_say_nothing_are_forgotten_and_full_slots_refuse() {
         .map(|(value, _)| value.len())
         .sum();
     assert!(size < 20_000 * 50, "yesterday's are gone: {size} bytes");
-}
-
-proptest! {
-    /// The price of a limit that does not match is none: it is not even looked at.
-    #[test]
-    fn limits_of_others_are_not_touched(count in 1_usize..300) {
-        let entries: Vec<_> = (0..count).map(|number| {
-            let mut entry = entry(&format!("limit-{number}"), Unit::Requests, 10);
-            match number % 4 {
-                0 => entry.when.teams = Some(vec![format!("team-{number}")]),
-                1 => entry.when.headers = vec![("x-tenant".to_owned(), format!("tenant-{number}"))],
-                2 => entry.when.endpoints = Some(vec![format!("/v1/{number}")]),
-                _ => entry.models = vec![format!("model-{number}")],
-            }
-            entry
-        }).collect();
-        let limits = limits(&entries);
-        let (caller, asking) = (caller("u", "team-0", &[]), asking(""));
-        prop_assert_eq!(limits.index.candidates(Some(&caller), &asking, "gpt-4o"), vec![0]);
-        let memory = LocalMemory::default();
-        limits.take(&memory, call(&caller, &asking), None, NOW).expect("has room");
-        prop_assert_eq!(used(&limits, &memory).len(), 1);
-    }
 }

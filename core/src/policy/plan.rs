@@ -257,7 +257,7 @@ pub(super) fn compile(
         .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers, &mut pricing)?))))
         .collect::<Option<_>>()?;
     let callers = Callers::new(&document.callers, &document.access);
-    let access = Rules::new(&document.access, models.keys().map(String::as_str));
+    let access = Rules::new(&document.access);
     let pass_through = document.pass_through.as_ref().and_then(|name| {
         let provider = Arc::clone(providers.get(name)?);
         Some(Arc::new(Model {
@@ -270,7 +270,7 @@ pub(super) fn compile(
         }))
     });
     let sync = document.limits_sync.as_ref();
-    let limits = Limits::new(&document.limits, models.keys().map(String::as_str), sync);
+    let limits = Limits::new(&document.limits, sync);
     let guards = Guards::new(&document.guards).unwrap_or_else(|fault| {
         faults.add("guards", fault);
         Guards::default()

@@ -114,7 +114,7 @@ impl Gateway {
         let asking = Asking::new(ClientDialect::OpenAiChat, "/v1/chat/completions", &[], |_| true, now);
         let call = Call { caller: Some(&caller), asking: &asking, model: "m" };
         let amounts = Some(Amounts { input: tokens, output: 0, nano_usd: tokens });
-        if self.limits.in_step(&self.memory, call, now).is_err() {
+        if self.limits.in_step(&self.memory, call, &[], now).is_err() {
             return false;
         }
         let Ok(taken) = self.limits.take(&self.memory, call, amounts, now) else { return false };

@@ -146,13 +146,14 @@ fn lost_is_a_service_whose_last_good_word_is_old() {
     let caller = Caller::of_tests(Proof::Key, "k", None, None, vec![]);
     let asking = Asking::new(ClientDialect::OpenAiChat, "/", &[], |_| true, NOW);
     let call = Call { caller: Some(&caller), asking: &asking, model: "m" };
-    let failure = gateway.limits.in_step(&gateway.memory, call, NOW + SECOND * 6).expect_err("is refused");
+    let failure =
+        gateway.limits.in_step(&gateway.memory, call, &[], NOW + SECOND * 6).expect_err("is refused");
     assert_eq!((failure.status, failure.retry_after), (503, Some(1)));
     assert_eq!(failure.code.as_deref(), Some("limits_unavailable"));
     let alone =
         Limits::of_document(&self::document("{name: once, unit: concurrent, limit: 1}", ", on_lost: refuse"));
     assert_eq!(
-        alone.in_step(&gateway.memory, call, NOW + SECOND * 6),
+        alone.in_step(&gateway.memory, call, &[], NOW + SECOND * 6),
         Ok(()),
         "calls at a time are told to nobody"
     );
