@@ -55,8 +55,19 @@ impl Book {
             .as_deref()
             .and_then(|slot| find(slot, subject).and_then(|(_, bytes)| Counter::decode(bytes)));
         let mut counter = found.unwrap_or_default();
-        counter.advance(&self.meter, now);
+        if self.advance(&mut counter, now) {
+            // Where there is no room, nobody changes it otherwise.
+            let _ = self.change(memory, subject, now, Urgency::Call, |_| false);
+        }
         counter
+    }
+
+    /// Returns whether the counter stood far ahead of the clock, and has been put back. That has to be kept, also where a call
+    /// is refused: else it would be put back for each one, and never go on from there.
+    fn advance(&self, counter: &mut Counter, now: Duration) -> bool {
+        let stood = counter.since();
+        counter.advance(&self.meter, now);
+        counter.since() < stood
     }
 
     /// Changes a counter as it stands at `now`; `false` from `change` leaves it as it was. Returns the counter afterwards and
@@ -78,8 +89,9 @@ impl Book {
             let place = find(value, subject);
             let mut counter =
                 place.as_ref().and_then(|(_, bytes)| Counter::decode(bytes)).unwrap_or_default();
-            counter.advance(&self.meter, now);
-            if !change(&mut counter) {
+            let is_put_back = self.advance(&mut counter, now);
+            let is_changed = change(&mut counter);
+            if !is_changed && !is_put_back {
                 return Ok((None, (counter, false)));
             }
             if !self.tells {
@@ -99,7 +111,7 @@ impl Book {
             }
             write(subject, &counter, &mut new)?;
             let fits = new.len() <= MAX_SLOT_BYTES || urgency == Urgency::Settling;
-            if fits { Ok((Some(new), (counter, true))) } else { Err(Busy) }
+            if fits { Ok((Some(new), (counter, is_changed))) } else { Err(Busy) }
         })
     }
 

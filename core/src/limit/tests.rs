@@ -313,3 +313,43 @@ fn counters_that_say_nothing_are_forgotten_and_full_slots_refuse() {
         .sum();
     assert!(size < 20_000 * 50, "yesterday's are gone: {size} bytes");
 }
+
+#[test]
+fn a_clock_that_was_far_ahead_shuts_nobody_out_though_every_call_is_refused() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    // NOW is 13:33:20.
+    let of = |period, unit: Unit, by: Vec<By>| {
+        limits(&[LimitEntry { period: Some(period), by, ..entry("two", unit, 2) }])
+    };
+    for (period, next) in [
+        (Period::Minute, NOW + Duration::from_secs(30)),
+        (Period::Hour, NOW + HOUR / 2),
+        (Period::Day, NOW + HOUR * 11),
+        (Period::Month, NOW + HOUR * 11),
+    ] {
+        for by in [vec![], vec![By::Provider]] {
+            let (limits, memory) = (of(period, Unit::OutputTokens, by), LocalMemory::default());
+            let caller = caller("u", "t", &[]);
+            let place = Place { provider: "p", region: None };
+            let passes = |now: Duration| {
+                let asking = Asking::new(ClientDialect::OpenAiChat, "/", &[], |_| true, now);
+                let (call, amounts) = (call(&caller, &asking), tokens(0, 1));
+                // As a call is admitted: what has no room is left out before anything is taken.
+                limits.admit(&memory, call, place, amounts, now)?;
+                let mut reservation = limits.take(&memory, call, amounts, now)?;
+                limits.take_for(&memory, call, place, amounts, now, &mut reservation)?;
+                limits.settle(&memory, reservation, amounts, now);
+                Ok::<_, Box<Spent>>(())
+            };
+            let ahead = NOW + HOUR * 24 * 4000;
+            assert_eq!(
+                [passes(ahead).is_ok(), passes(ahead).is_ok(), passes(ahead).is_ok()],
+                [true, true, false]
+            );
+            for second in 0..5 {
+                assert!(passes(NOW + Duration::from_secs(second)).is_err(), "{period:?}");
+            }
+            assert!(passes(next).is_ok(), "{period:?} by {:?}", limits.iter().next().map(|limit| &limit.by));
+        }
+    }
+}
