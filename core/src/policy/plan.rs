@@ -18,10 +18,10 @@ use crate::dialect::{ClientDialect, Destination, Preset, ProviderDialect};
 use crate::guard::Guards;
 use crate::identity::{Caller, Callers};
 use crate::limit::Limits;
-use crate::price::{Price, Pricing};
+use crate::price::{Most, Price, Pricing};
 use crate::redact::Redaction;
 use crate::template::Templates;
-use crate::usage::Usage;
+use crate::usage::{ServiceTier, Usage};
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -172,6 +172,11 @@ impl Target {
     /// What a usage costs here, in nano-dollars; `None` where nobody knows the price.
     pub fn cost(&self, usage: &Usage) -> Option<u64> {
         self.price.as_ref().map(|price| price.cost(usage, usage.tier).0)
+    }
+
+    /// The most that a call costs here that uses no more than this, in nano-dollars.
+    pub fn most(&self, expected: &Most, tier: ServiceTier) -> Option<u64> {
+        self.price.as_ref().map(|price| price.most(expected, tier).0)
     }
 
     /// What decides which calls can be served here, and how.
