@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sluice_core::exchange::{self, Head};
 use sluice_core::identity::Origin;
 use sluice_core::policy::{self, Faults, Plan};
@@ -60,9 +60,14 @@ fn plan(count: usize, holds: Holds) -> Result<Arc<Plan>, Faults> {
         };
         json!({"name": name, "unit": unit, "per": "day", "limit": 1_u64 << 50, "when": when})
     };
+    let provider = json!({"dialect": "openai", "endpoint": "http://p.test/v1", "credential": "none"});
+    let others = if holds == Holds::NoTarget { count } else { 0 };
+    let names = (0..others).map(|number| format!("provider-{number}"));
+    let providers: Map<String, Value> =
+        names.chain(["p".to_owned()]).map(|name| (name, provider.clone())).collect();
     let document = json!({
         "version": 1,
-        "providers": {"p": {"dialect": "openai", "endpoint": "http://p.test/v1", "credential": "none"}},
+        "providers": providers,
         "models": {"m": {"targets": [{"provider": "p", "model": "m"}]}},
         "callers": {"anonymous": "allow"},
         "limits": (0..count).map(limit).collect::<Vec<Value>>(),
