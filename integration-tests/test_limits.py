@@ -11,6 +11,7 @@ from support.answers import error_of, text_of
 from support.custom import CustomGateway, render
 from support.gateway import CLIENT_KEY, MODELS, Gateway, policy
 from support.limits import AT_ONCE, Wish, body, held, limited, lines, logged, metric, quiet, stampede
+from support.scripted import play
 from support.waiting import until
 from support.wire import connect
 
@@ -331,4 +332,36 @@ def test_a_new_policy_keeps_the_counters(mock_vendors, vendors, tmp_path):
         until(lambda: gateway.stat("listener_manager.total_listeners_draining") == 0 or time.sleep(0.1), 20)
         answer = ask(gateway)
         assert (answer.headers["x-ratelimit-limit-requests"], answer.headers["x-ratelimit-remaining-requests"]) == ("9", "5")
+        assert gateway.wasm_trouble() == []
+
+
+# ---- calls without a cap
+
+
+def test_without_a_cap_what_the_models_answers_usually_have_is_held(mock_vendors, vendors):
+    limit, used = 1_000_000, 0
+    with Gateway(limited(mock_vendors, [{"name": "tokens", "unit": "tokens", "per": "day", "limit": limit}]), *AT_ONCE) as gateway:
+
+        def holds(model: str, output: int, **fields: object) -> int:
+            """What a call holds beside its own request, whose answer then has so many tokens."""
+            nonlocal used
+            usage = {"prompt_tokens": 10, "completion_tokens": output, "total_tokens": 10 + output}
+            choice = {"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}
+            play(vendors, {"id": "a", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage})
+            answer = gateway.chat(model, **fields)
+            assert answer.status_code == 200, answer.text
+            quiet(gateway)
+            held = limit - used - int(answer.headers["x-ratelimit-remaining-tokens"])
+            used += 10 + output
+            return held
+
+        request = holds("meter", 50, max_completion_tokens=1) - 1
+        assert holds("openai", 100) == request + 1024, "nothing is known of that model"
+        assert abs(holds("openai", 100) - request - 400) <= 2, "four times its first answer"
+        for _ in range(40):
+            last = holds("openai", 100) - request
+        assert 100 <= last <= 250
+        assert holds("openai", 3000, max_completion_tokens=77) == request + 77, "the client's word goes before it"
+        assert holds("openai", 100) - request > last, "and it is learned from"
+        assert abs(holds("meter", 50) - request - 200) <= 2, "each model's answers are its own"
         assert gateway.wasm_trouble() == []

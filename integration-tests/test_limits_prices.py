@@ -9,7 +9,7 @@ import pytest
 from support.answers import error_of
 from support.custom import CustomGateway
 from support.gateway import MODELS, Gateway, policy
-from support.limits import AT_ONCE, METER, body, lines, logged, metric
+from support.limits import AT_ONCE, METER, Wish, body, lines, logged, metric, quiet, stampede
 from support.scripted import play, play_events
 
 MONEY = {"name": "money", "unit": "usd", "per": "day", "limit": "0.01"}
@@ -169,3 +169,40 @@ def test_anthropics_tiers_are_those_that_its_answers_name(said, input_price, out
     play(vendors, claude({"input_tokens": 1000, "output_tokens": 10} | said), vendor="anthropic")
     wished = {"model": "opus", "max_tokens": 50, "messages": [{"role": "user", "content": "Hello"}]}
     assert told(priced, wished, "/v1/messages")[0] == 1000 * input_price + 10 * output_price
+
+
+# ---- the vendor's cache
+
+
+def test_what_may_be_written_to_the_cache_is_held_at_what_that_costs(mock_vendors, vendors):
+    """A limit that is worth ten calls lets ten pass, though each of them writes all of its request to the vendor's cache."""
+    prices = {MODELS["anthropic"]: {"input": 3, "output": 15, "cached_input": "0.3", "cache_write": "3.75", "cache_write_1h": 6}}
+    marks = {"plain": None, "5m": {"type": "ephemeral"}, "1h": {"type": "ephemeral", "ttl": "1h"}}
+    path, cap, calls = "/v1/messages", 50, 10
+
+    def wish(name: str) -> dict:
+        block = {"type": "text", "text": "All work and no play makes Jack a dull boy. " * 100, "cache_control": marks[name]}
+        return {"model": "anthropic", "max_tokens": cap, "messages": [{"role": "user", "content": [block]}]}
+
+    needs = {}
+    with Gateway(policy(mock_vendors, prices=prices, limits=[MONEY | {"limit": "0.000000001"}])) as gateway:
+        for name in marks:
+            refused = gateway.client.post(path, json=wish(name))
+            needs[name] = nanos(re.search(r"may need ([0-9.]+) USD", refused.json()["error"]["message"])[1])
+    tokens = (needs["plain"] - cap * 15_000) // 3000
+    assert tokens > 1000
+    assert needs == {name: tokens * price + cap * 15_000 for name, price in [("plain", 3000), ("5m", 3750), ("1h", 6000)]}
+
+    worth = f"0.{(calls + 1) * needs['5m'] - 1:09}"
+    with Gateway(policy(mock_vendors, prices=prices, limits=[MONEY | {"limit": worth}]), "--concurrency", "2", *AT_ONCE) as gateway:
+        for _ in range(calls):
+            used = {"input_tokens": 0, "cache_read_input_tokens": 0, "cache_creation_input_tokens": tokens, "output_tokens": cap}
+            play(vendors, claude(used), vendor="anthropic")
+        made = stampede(gateway, vendors, [Wish(wish("5m"), path=path)] * 3 * calls, vendor="anthropic")
+        assert sorted(call.status for call in made) == [200] * calls + [429] * 2 * calls
+        quiet(gateway)
+        assert metric(gateway, "sluice_cost_nanousd_total") == calls * needs["5m"]
+        assert metric(gateway, "sluice_limit_overshoot_total") == 0
+        assert gateway.client.post(path, json=wish("5m")).status_code == 429, "a billionth is missing"
+        assert gateway.client.post(path, json=wish("plain")).status_code == 200
+        assert gateway.wasm_trouble() == []

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sluice_core::exchange::{self, Head};
 use sluice_core::identity::Origin;
 use sluice_core::policy::{self, Faults, Plan};
@@ -23,8 +23,23 @@ enum Holds {
     None,
     /// For none either, by what stands in a header.
     NoHeader,
+    /// For none, by a pattern.
+    NoPattern,
+    /// For none, by who serves.
+    NoTarget,
+    /// For none, by the hour: there are as many schedules as hours.
+    NoHour,
     All,
 }
+
+const KINDS: [(&str, Holds); 6] = [
+    ("none", Holds::None),
+    ("header", Holds::NoHeader),
+    ("pattern", Holds::NoPattern),
+    ("target", Holds::NoTarget),
+    ("hour", Holds::NoHour),
+    ("all", Holds::All),
+];
 
 /// A policy with so many limits.
 fn plan(count: usize, holds: Holds) -> Result<Arc<Plan>, Faults> {
@@ -34,13 +49,25 @@ fn plan(count: usize, holds: Holds) -> Result<Arc<Plan>, Faults> {
         let when = match holds {
             Holds::None => json!({"teams": [format!("team-{number}")]}),
             Holds::NoHeader => json!({"headers": {"x-tenant": format!("tenant-{number}")}}),
+            Holds::NoPattern => json!({"headers": {"x-tenant": format!("tenant-{number}-*")}}),
+            Holds::NoTarget => json!({"providers": [format!("provider-{number}")]}),
+            // Now it is 13:33.
+            Holds::NoHour => {
+                let hour = number % 13;
+                json!({"time": {"from": format!("{hour:02}:00"), "to": format!("{:02}:00", hour + 1)}})
+            }
             Holds::All => json!({}),
         };
         json!({"name": name, "unit": unit, "per": "day", "limit": 1_u64 << 50, "when": when})
     };
+    let provider = json!({"dialect": "openai", "endpoint": "http://p.test/v1", "credential": "none"});
+    let others = if holds == Holds::NoTarget { count } else { 0 };
+    let names = (0..others).map(|number| format!("provider-{number}"));
+    let providers: Map<String, Value> =
+        names.chain(["p".to_owned()]).map(|name| (name, provider.clone())).collect();
     let document = json!({
         "version": 1,
-        "providers": {"p": {"dialect": "openai", "endpoint": "http://p.test/v1", "credential": "none"}},
+        "providers": providers,
         "models": {"m": {"targets": [{"provider": "p", "model": "m"}]}},
         "callers": {"anonymous": "allow"},
         "limits": (0..count).map(limit).collect::<Vec<Value>>(),
@@ -79,7 +106,7 @@ fn main() -> Result<(), Faults> {
     println!("limits  matching  a request in microseconds  of it for limits");
     println!("{:>6}  {:>8}  {:>25.2}  {:>16}", 0, "", micros(none), "");
     for count in [1, 10, 100, 1000] {
-        for (word, holds) in [("none", Holds::None), ("header", Holds::NoHeader), ("all", Holds::All)] {
+        for (word, holds) in KINDS {
             let each = if holds == Holds::All && count > 10 { 20 } else { 2000 };
             let took = measure(&plan(count, holds)?, each);
             let added = took.saturating_sub(none);

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// From one time of the day to another, on some days of the week.
 ///
 /// A window that ends before it begins goes on past midnight, and belongs to the day on which it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hours {
     /// Minutes since midnight.
     pub from: u16,

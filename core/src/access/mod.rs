@@ -3,6 +3,7 @@
 mod check;
 pub(crate) mod hours;
 mod index;
+mod lookup;
 mod pattern;
 #[cfg(test)]
 mod tests;
@@ -59,9 +60,9 @@ pub enum Denial {
 }
 
 impl Rules {
-    pub(crate) fn new<'m>(entries: &[RuleEntry], models: impl Iterator<Item = &'m str>) -> Self {
+    pub(crate) fn new(entries: &[RuleEntry]) -> Self {
         let rules: Vec<Rule> = entries.iter().map(Rule::new).collect();
-        let index = Index::new(rules.iter().map(|rule| (&rule.when, &rule.models)), models);
+        let index = Index::new(rules.iter().map(|rule| (&rule.when, &rule.models)));
         Self { rules, index }
     }
 
@@ -107,8 +108,8 @@ impl Rules {
             return vec![Ok(()); places.len()];
         }
         let mut verdicts: Vec<Option<Result<(), Denial>>> = vec![None; places.len()];
-        for rule in self.candidates(caller, asking, model).filter(|rule| rule.matches(caller, asking, model))
-        {
+        let candidates = self.candidates(caller, asking, model, places);
+        for rule in candidates.filter(|rule| rule.matches(caller, asking, model)) {
             for (verdict, place) in verdicts.iter_mut().zip(places).filter(|(verdict, _)| verdict.is_none()) {
                 *verdict = rule.decide(*place);
             }
@@ -125,8 +126,10 @@ impl Rules {
         caller: Option<&Caller>,
         asking: &Asking,
         model: &str,
+        places: &[Place<'_>],
     ) -> impl Iterator<Item = &Rule> {
-        self.index.candidates(caller, asking, model).into_iter().filter_map(|index| self.rules.get(index))
+        let candidates = self.index.candidates(caller, asking, model, places).into_iter();
+        candidates.filter_map(|index| self.rules.get(index))
     }
 }
 

@@ -13,6 +13,17 @@ pub struct Patterns {
     globs: Vec<Glob>,
 }
 
+/// What every text has that a pattern matches, by which patterns are looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Anchor<'p> {
+    /// The text is this.
+    Whole(&'p str),
+    /// It begins with the first and ends with the second, which don't overlap; one of them may be empty.
+    Ends(&'p str, &'p str),
+    /// This stands in it somewhere; it is not empty.
+    Within(&'p str),
+}
+
 impl Glob {
     pub fn new(pattern: impl Into<String>) -> Self {
         Self(pattern.into())
@@ -23,9 +34,16 @@ impl Glob {
         matches(self.0.as_bytes(), text.as_bytes())
     }
 
-    /// The only text that matches, where there is no `*`.
-    pub(super) fn exact(&self) -> Option<&str> {
-        (!self.0.contains('*')).then_some(&self.0)
+    /// `None` where the pattern says nothing but `*`.
+    pub(super) fn anchor(&self) -> Option<Anchor<'_>> {
+        let mut pieces = self.0.split('*');
+        let start = pieces.next().unwrap_or_default();
+        let Some(end) = pieces.next_back() else { return Some(Anchor::Whole(start)) };
+        if !start.is_empty() || !end.is_empty() {
+            return Some(Anchor::Ends(start, end));
+        }
+        let longest = pieces.max_by_key(|piece| piece.len());
+        longest.filter(|piece| !piece.is_empty()).map(Anchor::Within)
     }
 
     /// Whether the parts between separators match one by one, so that `*` stands for characters of one part only.
@@ -74,9 +92,10 @@ impl Patterns {
         self.exact.contains(name) || self.globs.iter().any(|glob| glob.matches(name))
     }
 
-    /// The names, where none has a `*`.
-    pub(super) fn names(&self) -> Option<&HashSet<String>> {
-        self.globs.is_empty().then_some(&self.exact)
+    /// The anchors of which whatever is matched has one; `None` where a pattern says nothing but `*`.
+    pub(super) fn anchors(&self) -> Option<Vec<Anchor<'_>>> {
+        let exact = self.exact.iter().map(|name| Some(Anchor::Whole(name)));
+        exact.chain(self.globs.iter().map(Glob::anchor)).collect()
     }
 
     /// Whether everything that `other` matches is matched, as far as the patterns' own text shows: a `*` of `other` is taken

@@ -23,8 +23,23 @@ fn names(known: &'static [&'static str]) -> impl Strategy<Value = Option<Vec<Str
     prop_oneof![
         2 => Just(None),
         2 => some.prop_map(|names| Some(names.into_iter().map(str::to_owned).collect())),
+        2 => proptest::collection::vec(select(known.to_vec()).prop_flat_map(pattern), 1..=2).prop_map(Some),
         1 => Just(Some(vec!["*".to_owned()])),
     ]
+}
+
+/// A pattern that matches this name: a part of it before, between or behind a `*`, or all of these.
+fn pattern(name: &'static str) -> impl Strategy<Value = String> {
+    let length = name.len();
+    (0..=length, 0..=length, 0..4).prop_map(move |(one, other, shape)| {
+        let (from, to) = (one.min(other), one.max(other));
+        match shape {
+            0 => format!("{}*", &name[..to]),
+            1 => format!("*{}", &name[from..]),
+            2 => format!("*{}*", &name[from..to]),
+            _ => format!("{}*{}", &name[..from], &name[to..]),
+        }
+    })
 }
 
 /// Conditions on up to two headers.
@@ -37,6 +52,12 @@ fn headers() -> impl Strategy<Value = Vec<(String, String)>> {
     ]
 }
 
+/// Hours that the epoch's first minute, a Thursday's, is among or not.
+fn time() -> impl Strategy<Value = Option<Hours>> {
+    let hours = |days| Hours { from: 0, to: 60, days, offset: 0 };
+    prop_oneof![2 => Just(None), 1 => select(vec![0b000_1000, 0b000_0111, 0x7f]).prop_map(move |days| Some(hours(days)))]
+}
+
 fn effect() -> impl Strategy<Value = Effect> {
     prop_oneof![3 => Just(Effect::Allow), 2 => Just(Effect::Deny), 1 => Just(Effect::Require)]
 }
@@ -44,18 +65,19 @@ fn effect() -> impl Strategy<Value = Effect> {
 prop_compose! {
     fn rule()(
         effect in effect(),
-        models in select(vec!["*", "gpt-*", "gpt-4o", "claude", "other"]),
+        models in select(vec!["*", "gpt-*", "*-mini", "*la*", "gpt-4o", "claude", "other"]),
         users in names(&["u", "v"]), teams in names(&TEAMS), roles in names(&["dev", "ops"]), keys in names(&["k", "l"]),
         providers in names(&["a", "b", "c"]), regions in names(&["eu", "us"]),
         required in names(&["eu", "us"]),
         headers in headers(), endpoints in names(&["/v1/chat/completions", "/v1/responses"]),
         dialects in names(&["openai", "gemini"]),
+        time in time(),
     ) -> RuleEntry {
         RuleEntry {
             name: "r".to_owned(),
             effect,
             models: vec![if effect == Effect::Require { "*" } else { models }.to_owned()],
-            when: WhenEntry { users, teams, roles, keys, providers, regions, headers, endpoints, dialects, time: None },
+            when: WhenEntry { users, teams, roles, keys, providers, regions, headers, endpoints, dialects, time },
             require: RequireEntry {
                 regions: if effect == Effect::Deny { None } else { required },
                 providers: None,
@@ -84,7 +106,7 @@ fn asking() -> Asking {
 }
 
 fn judge(entries: &[RuleEntry], caller: Option<&Caller>, model: &str) -> Vec<Result<(), Denial>> {
-    let rules = Rules::new(entries, MODELS.into_iter());
+    let rules = Rules::new(entries);
     rules.judge(caller, &asking(), model, &PLACES)
 }
 
@@ -116,7 +138,7 @@ proptest! {
         caller in proptest::option::of(caller()),
         model in select(vec!["gpt-4o", "gpt-4o-mini", "claude", "other", "gpt-none"]),
     ) {
-        let compiled = Rules::new(&rules, MODELS.into_iter());
+        let compiled = Rules::new(&rules);
         let asking = asking();
         let expected: Vec<_> = PLACES.iter().map(|place| {
             let matching = compiled.rules.iter().filter(|rule| rule.matches(caller.as_ref(), &asking, model));
@@ -136,10 +158,12 @@ fn rules_for_others_are_not_looked_at() {
         require: RequireEntry::default(),
     };
     let entries: Vec<_> = (0..10_000).map(|team| entry(format!("team-{team}"))).collect();
-    let rules = Rules::new(&entries, MODELS.into_iter());
+    let rules = Rules::new(&entries);
     let caller =
         Caller::of_tests(Proof::Key, "k", None, Some("team-7000".to_owned()), vec!["team-1".to_owned()]);
-    let found: Vec<_> =
-        rules.candidates(Some(&caller), &asking(), "gpt-4o").map(|rule| rule.name.as_str()).collect();
+    let found: Vec<_> = rules
+        .candidates(Some(&caller), &asking(), "gpt-4o", &PLACES)
+        .map(|rule| rule.name.as_str())
+        .collect();
     assert_eq!(found, ["team-7000"]);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::pattern::Anchor;
 use super::{Glob, Hours, Patterns};
 use crate::dialect::ClientDialect;
 use crate::identity::Caller;
@@ -24,17 +25,21 @@ pub struct When {
     regions: Option<Patterns>,
 }
 
-/// Something that a caller or a request has and that conditions ask for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Trait {
-    Key(String),
-    User(String),
-    Team(String),
-    Role(String),
-    /// A header's name and value.
-    Header(String, String),
-    Endpoint(String),
-    Dialect(String),
+/// What conditions ask for by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Field<'w> {
+    Key,
+    User,
+    Team,
+    Role,
+    Model,
+    Header(&'w str),
+    Endpoint,
+    Dialect,
+    /// Of the target.
+    Provider,
+    /// Of the target.
+    Region,
 }
 
 /// What conditions want to know of a request, besides its caller and its model.
@@ -104,24 +109,35 @@ impl When {
         place.is_of(self.providers.as_ref(), self.regions.as_ref())
     }
 
-    /// What a caller or a request has to have one of; `None` where any could match.
-    pub(super) fn traits(&self) -> Option<Vec<Trait>> {
-        let header = || {
-            let exact = |(name, glob): &(String, Glob)| {
-                glob.exact().map(|value| Trait::Header(name.clone(), value.to_owned()))
-            };
-            self.headers.iter().find_map(exact).map(|header| vec![header])
+    /// When it may hold.
+    pub(super) fn hours(&self) -> Option<Hours> {
+        self.time
+    }
+
+    /// What is asked for by name, where these models are asked for too: each with the anchors of which the name has to have one.
+    /// What any name satisfies is left out. What tells most callers and requests apart comes first.
+    pub(super) fn asked<'w>(&'w self, models: &'w Patterns) -> Vec<(Field<'w>, Vec<Anchor<'w>>)> {
+        let of_caller = [
+            (Field::Key, &self.keys),
+            (Field::User, &self.users),
+            (Field::Team, &self.teams),
+            (Field::Role, &self.roles),
+        ];
+        let others = [
+            (Field::Provider, &self.providers),
+            (Field::Region, &self.regions),
+            (Field::Endpoint, &self.endpoints),
+            (Field::Dialect, &self.dialects),
+        ];
+        let anchors = |(field, patterns): (Field<'w>, &'w Option<Patterns>)| {
+            Some((field, patterns.as_ref()?.anchors()?))
         };
-        let of = |patterns: &Option<Patterns>, each: fn(String) -> Trait| -> Option<Vec<Trait>> {
-            Some(patterns.as_ref()?.names()?.iter().cloned().map(each).collect())
-        };
-        of(&self.keys, Trait::Key)
-            .or_else(|| of(&self.users, Trait::User))
-            .or_else(|| of(&self.teams, Trait::Team))
-            .or_else(|| of(&self.roles, Trait::Role))
-            .or_else(header)
-            .or_else(|| of(&self.endpoints, Trait::Endpoint))
-            .or_else(|| of(&self.dialects, Trait::Dialect))
+        let header = |(name, glob): &'w (String, Glob)| Some((Field::Header(name), vec![glob.anchor()?]));
+        let model = models.anchors().map(|anchors| (Field::Model, anchors));
+        let mut asked: Vec<_> = of_caller.into_iter().filter_map(anchors).collect();
+        asked.extend(self.headers.iter().filter_map(header).chain(model));
+        asked.extend(others.into_iter().filter_map(anchors));
+        asked
     }
 }
 
@@ -148,6 +164,20 @@ impl Asking {
         self.headers.iter().filter(move |(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The word in `when.dialects`.
+    pub(super) fn dialect(&self) -> &'static str {
+        word(self.client)
+    }
+
+    /// Each header that was asked for, and a value of it.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// When the request came, since the Unix epoch.
     pub fn now(&self) -> Duration {
         self.now
@@ -168,31 +198,18 @@ fn word(client: ClientDialect) -> &'static str {
     }
 }
 
-impl Trait {
-    pub(super) fn of<'a>(caller: Option<&'a Caller>, asking: &'a Asking) -> impl Iterator<Item = Self> + 'a {
-        let header = |(name, value): &(String, String)| Self::Header(name.clone(), value.clone());
-        let of_request = [Self::Endpoint(asking.path.clone()), Self::Dialect(word(asking.client).to_owned())];
-        let of_caller = caller.into_iter().flat_map(Self::of_caller);
-        of_caller.chain(of_request).chain(asking.headers.iter().map(header))
-    }
-
-    fn of_caller(caller: &Caller) -> impl Iterator<Item = Self> {
-        let key = caller.key().map(|key| Self::Key(key.to_owned()));
-        let user = caller.user.clone().map(Self::User);
-        let team = caller.team.clone().map(Self::Team);
-        let roles = caller.roles.iter().cloned().map(Self::Role);
-        key.into_iter().chain(user).chain(team).chain(roles)
-    }
-}
-
 impl<'a> Place<'a> {
     pub fn of(target: &'a Target) -> Self {
         Self { provider: &target.provider.name, region: target.provider.region.as_deref() }
     }
 
+    /// `None` where nobody serves.
+    pub(super) fn provider(self) -> Option<&'a str> {
+        (!self.provider.is_empty()).then_some(self.provider)
+    }
+
     /// Whether this is one of these providers, and in one of these regions.
     pub(super) fn is_of(self, providers: Option<&Patterns>, regions: Option<&Patterns>) -> bool {
-        let provider = (!self.provider.is_empty()).then_some(self.provider);
-        is(providers, provider) && is(regions, self.region)
+        is(providers, self.provider()) && is(regions, self.region)
     }
 }

@@ -9,10 +9,11 @@ use crate::identity::Caller;
 use crate::limit::typical::Typical;
 use crate::limit::{Amounts, Call, Limits, Reservation, Spent};
 use crate::policy::{Model, Plan, Target};
+use crate::price::Most;
 use crate::shared::{SharedMemory, update};
 use crate::task::Task;
-use crate::usage::estimate::{self, Family, Input};
-use crate::usage::{ServiceTier, Usage};
+use crate::usage::ServiceTier;
+use crate::usage::estimate::{self, Family, Input, Kept};
 
 use super::guarded::Refused;
 use super::prepare::Prepared;
@@ -35,6 +36,8 @@ pub(super) struct Needs {
     pub cap: Option<u64>,
     /// Whether the client asks for a service tier that may cost more.
     pub urgent: bool,
+    /// For how long it wants the request kept, which may cost more too.
+    pub kept: Kept,
 }
 
 /// What a call to one model is expected to use.
@@ -44,6 +47,7 @@ pub(super) struct Expected {
     /// Tokens: the client's cap, or what the model's answers typically have.
     pub output: u64,
     urgent: bool,
+    kept: Kept,
 }
 
 /// A call that may be made.
@@ -95,6 +99,7 @@ impl Needs {
             input: estimate::input(task),
             cap: estimate::output_cap(task),
             urgent: estimate::is_urgent(task),
+            kept: estimate::kept(task),
         }
     }
 
@@ -109,7 +114,8 @@ impl Needs {
             // Where a provider has to be told a limit, it is this one.
             model.default_max_tokens.map_or(typical, |most| typical.min(u64::from(most)))
         };
-        Expected { input: self.input, output: self.cap.unwrap_or_else(typical), urgent: self.urgent }
+        let output = self.cap.unwrap_or_else(typical);
+        Expected { input: self.input, output, urgent: self.urgent, kept: self.kept }
     }
 }
 
@@ -117,16 +123,21 @@ impl Expected {
     /// What limits have to hold for a target: rarely less than it will be.
     pub(super) fn at(self, target: &Target) -> Amounts {
         let family = Family::of(target.provider.dialect, &target.model);
-        let input = estimate::reserve(self.input.tokens(family));
+        let (input, output) = (estimate::reserve(self.input.tokens(family)), self.output);
         // Which tier serves it only the answer tells.
         let tiers: &[ServiceTier] = match self.urgent {
             true => &[ServiceTier::Standard, ServiceTier::Priority, ServiceTier::Fast],
             false => &[ServiceTier::Standard],
         };
-        let usage =
-            |tier: &ServiceTier| Usage { input, output: self.output, tier: *tier, ..Usage::default() };
-        let nano_usd = tiers.iter().filter_map(|tier| target.cost(&usage(tier))).max();
-        Amounts { input, output: self.output, nano_usd: nano_usd.unwrap_or(0) }
+        // And how much of it was written to the vendor's cache. Of Claude's that is what is marked, if any; others write unasked,
+        // as OpenAI does since GPT-5.6.
+        let kept = match family {
+            Family::Claude => self.kept,
+            Family::Common => self.kept.max(Kept::Briefly),
+        };
+        let most = Most { input, media: estimate::reserve(self.input.media), kept, output };
+        let nano_usd = tiers.iter().filter_map(|tier| target.most(&most, *tier)).max();
+        Amounts { input, output, nano_usd: nano_usd.unwrap_or(0) }
     }
 }
 
@@ -172,7 +183,9 @@ impl Applicant<'_> {
             let (able, prepared) = choose(&model, &allowed, maker)?;
             return Ok(Admitted { model, able, prepared, reservation: None, expected: None });
         }
-        limits.in_step(self.memory, self.call(&model), self.now())?;
+        let places: Vec<Place<'_>> =
+            allowed.iter().filter_map(|position| model.targets.get(*position)).map(Place::of).collect();
+        limits.in_step(self.memory, self.call(&model), &places, self.now())?;
         let expected = self.needs.map(|needs| needs.of_model(&model, self.memory));
         self.keep_affordable(&model, expected, &mut allowed)?;
         loop {
@@ -300,8 +313,16 @@ mod tests {
                 "gpt": {"targets": [{"provider": "openai", "model": "gpt-5.5"}]},
                 "opus": {"targets": [{"provider": "claude", "model": "claude-opus-5"}]},
                 "local": {"targets": [{"provider": "openai", "model": "mine"}]},
+                "sol": {"targets": [{"provider": "openai", "model": "gpt-6-sol"}]},
+                "plain": {"targets": [{"provider": "openai", "model": "plain"}]},
+                "cheaper": {"targets": [{"provider": "openai", "model": "cheaper"}]},
+                "audio": {"targets": [{"provider": "openai", "model": "gpt-audio"}]},
             },
-            "prices": {"mine": {"input": 0, "output": 1}},
+            "prices": {
+                "mine": {"input": 0, "output": 1},
+                "plain": {"input": 2, "output": 10},
+                "cheaper": {"input": 2, "output": 10, "cache_write": 1},
+            },
             "limits": [{"name": "money", "unit": "usd", "per": "day", "limit": 100}],
             "callers": {"anonymous": "allow"},
         });
@@ -337,5 +358,60 @@ mod tests {
             held("/v1/messages", &body) / 1_000_000_000
         };
         assert_eq!([messages(json!("standard")), messages(json!("fast"))], [25, 50]);
+    }
+
+    #[test]
+    fn what_may_be_written_to_a_cache_is_held_at_what_that_costs() {
+        let text = "All work and no play makes Jack a dull boy. ".repeat(40);
+        let messages = |mark: Value, speed: &str| {
+            let block = json!({"type": "text", "text": text, "cache_control": mark});
+            let body = json!({"model": "opus", "max_tokens": 1, "speed": speed, "messages": [{"role": "user", "content": [block]}]});
+            held("/v1/messages", &body)
+        };
+        // In nano-dollars a token: of the request 5,000, written to the cache 6,250, and for an hour 10,000; of the answer 25,000.
+        let usual = messages(Value::Null, "standard");
+        let tokens = (usual - 25_000) / 5000;
+        assert_eq!((usual, tokens > 400), (tokens * 5000 + 25_000, true));
+        let mark = |ttl: &str| json!({"type": "ephemeral", "ttl": ttl});
+        assert_eq!(messages(json!({"type": "ephemeral"}), "standard"), tokens * 6250 + 25_000);
+        assert_eq!(messages(mark("5m"), "standard"), tokens * 6250 + 25_000);
+        assert_eq!(messages(mark("1h"), "standard"), tokens * 10_000 + 25_000);
+        assert_eq!(
+            messages(mark("5m"), "fast"),
+            tokens * 12_500 + 50_000,
+            "each tier has its own price of it"
+        );
+
+        let chat = |model: &str| {
+            let body = json!({"model": model, "max_completion_tokens": 1, "messages": [{"role": "user", "content": text}]});
+            held("/v1/chat/completions", &body)
+        };
+        // OpenAI's newer models write what nobody has marked.
+        let tokens = (chat("plain") - 10_000) / 2000;
+        assert_eq!(chat("sol"), tokens * 2500 + 10_000);
+        assert_eq!(chat("cheaper"), chat("plain"), "nor is it certain to be written");
+    }
+
+    #[test]
+    fn what_may_be_heard_or_said_is_held_at_what_that_costs() {
+        // A minute, at 16 kHz.
+        let audio = json!({"type": "input_audio", "input_audio": {"data": "A".repeat(60 * 32_000 / 3 * 4), "format": "wav"}});
+        let chat = |parts: Value| {
+            let messages = json!([{"role": "user", "content": parts}]);
+            held(
+                "/v1/chat/completions",
+                &json!({"model": "audio", "max_completion_tokens": 1000, "messages": messages}),
+            )
+        };
+        let text = json!({"type": "text", "text": "What is this?"});
+        let written = chat(json!([text]));
+        assert!(
+            (1000 * 64_000..1000 * 64_000 + 100 * 2500).contains(&written),
+            "the answer may be spoken: {written}"
+        );
+        let tokens = estimate::reserve(60 * 32);
+        assert!(
+            (tokens * 32_000..tokens * 32_000 + 100_000).contains(&(chat(json!([text, audio])) - written))
+        );
     }
 }

@@ -86,12 +86,16 @@ impl Book {
         Ok((counters.into_iter().next().unwrap_or_default(), changed))
     }
 
-    /// This limit's among the counters of one subject, as it stands at `now`.
-    fn counter(&self, counters: &[u8], now: Duration) -> Counter {
+    /// This limit's among the counters of one subject, as it stands at `now`, and whether it stood far ahead of the clock and has
+    /// been put back. That has to be kept, also where a call is refused: else it would be put back for each one, and never go on
+    /// from there.
+    fn counter(&self, counters: &[u8], now: Duration) -> (Counter, bool) {
         let own = marked(counters).find(|each| each.mark == self.mark);
         let mut counter = own.and_then(|own| Counter::decode(own.counter)).unwrap_or_default();
+        let stood = counter.since();
         counter.advance(&self.meter, now);
-        counter
+        let is_put_back = counter.since() < stood;
+        (counter, is_put_back)
     }
 
     /// Notes that a slot is in use, so that [`all`](Self::all) finds it.
@@ -161,8 +165,13 @@ pub(super) fn read_all(
     let Some(first) = books.first() else { return Vec::new() };
     let slot =
         memory.get(&first.slot_name(first.slot_of(subject))).map(|(value, _)| value).unwrap_or_default();
-    let counters = find(&slot, subject).map(|entry| entry.counters).unwrap_or_default();
-    books.iter().map(|book| book.counter(counters, now)).collect()
+    let known = find(&slot, subject).map(|entry| entry.counters).unwrap_or_default();
+    let (counters, put_back) = counters_of(books, known, now);
+    if put_back {
+        // Where there is no room, nobody changes them otherwise.
+        let _ = change_all(memory, books, subject, now, Urgency::Call, &mut |_| false);
+    }
+    counters
 }
 
 /// Changes the counters of one subject as they stand at `now`, all at once; the books are of one [shelf](Book::shelf).
@@ -184,10 +193,14 @@ pub(super) fn change_all(
     update(memory, &first.slot_name(slot), attempts, |value| {
         let entry = find(value, subject);
         let known = entry.as_ref().map(|entry| entry.counters).unwrap_or_default();
-        let mut counters: Vec<Counter> = books.iter().map(|book| book.counter(known, now)).collect();
-        if !change(&mut counters) {
-            return Ok((None, (counters, false)));
-        }
+        let (mut counters, put_back) = counters_of(books, known, now);
+        let mut unchanged = put_back.then(|| counters.clone());
+        let is_changed = change(&mut counters);
+        let kept = match (is_changed, &mut unchanged) {
+            (true, _) => &mut counters,
+            (false, Some(unchanged)) => unchanged,
+            (false, None) => return Ok((None, (counters, false))),
+        };
         if value.is_empty() {
             first.note(memory, slot)?;
         }
@@ -202,7 +215,7 @@ pub(super) fn change_all(
         }
         let mut all = Vec::with_capacity(known.len() + 64 * books.len());
         keep_others(known, books, now, &mut all);
-        for (book, counter) in books.iter().zip(&mut counters) {
+        for (book, counter) in books.iter().zip(kept) {
             if !book.tells {
                 counter.forget_untold();
             }
@@ -210,8 +223,19 @@ pub(super) fn change_all(
         }
         write_entry(subject, &all, &mut new);
         let fits = first.slots == 1 || new.len() <= MAX_SLOT_BYTES || urgency == Urgency::Settling;
-        if fits { Ok((Some(new), (counters, true))) } else { Err(Busy) }
+        if fits { Ok((Some(new), (counters, is_changed))) } else { Err(Busy) }
     })
+}
+
+/// The counters of one subject as they stand at `now`, and whether any has been put back.
+fn counters_of(books: &Books<'_>, known: &[u8], now: Duration) -> (Vec<Counter>, bool) {
+    let mut any = false;
+    let counters = books.iter().map(|book| {
+        let (counter, is_put_back) = book.counter(known, now);
+        any |= is_put_back;
+        counter
+    });
+    (counters.collect(), any)
 }
 
 /// What becomes of a slot's other subjects.

@@ -5,6 +5,8 @@
 
 mod counter;
 pub mod headers;
+#[cfg(test)]
+mod index_tests;
 mod ledger;
 pub mod report;
 mod reservation;
@@ -105,24 +107,19 @@ pub struct Call<'a> {
 }
 
 impl Limits {
-    /// `models`: the names of those that there are. `sync`: how other replicas are told of what is used.
-    pub(crate) fn new<'m>(
-        entries: &[LimitEntry],
-        models: impl Iterator<Item = &'m str>,
-        sync: Option<&SyncEntry>,
-    ) -> Self {
+    /// `sync`: how other replicas are told of what is used.
+    pub(crate) fn new(entries: &[LimitEntry], sync: Option<&SyncEntry>) -> Self {
         let tells = sync.is_some_and(SyncEntry::is_background);
         let mut limits: Vec<Limit> = entries.iter().map(|entry| Limit::new(entry, tells)).collect();
         let shelves = shelve(&mut limits);
-        let index = Index::new(limits.iter().map(|limit| (&limit.when, &limit.models)), models);
+        let index = Index::new(limits.iter().map(|limit| (&limit.when, &limit.models)));
         let of_targets = limits.iter().any(Limit::is_of_target);
         Self { limits, shelves, index, of_targets, sync: sync.cloned() }
     }
 
     /// The limits of a document, as they are once it is compiled.
     pub fn of_document(document: &Document) -> Self {
-        let models = document.models.iter().map(|model| model.name.as_str());
-        Self::new(&document.limits, models, document.limits_sync.as_ref())
+        Self::new(&document.limits, document.limits_sync.as_ref())
     }
 
     /// The headers that limits ask for, or count by.
@@ -160,18 +157,17 @@ impl Limits {
         self.limits.get(position)
     }
 
-    /// The limits that hold for a call, with their positions; what they ask of its target is not looked at.
-    fn of(&self, call: Call<'_>) -> impl Iterator<Item = (usize, &Limit)> {
-        let candidates = self.index.candidates(call.caller, call.asking, call.model).into_iter();
+    /// The limits that hold for a call at one of these targets, with their positions; those that ask nothing of a target are
+    /// among them.
+    fn of(&self, call: Call<'_>, places: &[Place<'_>]) -> impl Iterator<Item = (usize, &Limit)> {
+        let candidates = self.index.candidates(call.caller, call.asking, call.model, places).into_iter();
         let found = candidates.filter_map(|position| Some((position, self.limits.get(position)?)));
-        found.filter(move |(_, limit)| {
-            limit.models.matches(call.model) && limit.when.matches(call.caller, call.asking)
-        })
+        found.filter(move |(_, limit)| limit.holds_for(call, places))
     }
 
     /// Whether a limit in money holds for a call at this target.
     pub fn counts_money(&self, call: Call<'_>, place: Place<'_>) -> bool {
-        self.of(call).any(|(_, limit)| limit.unit == Unit::Usd && limit.when.matches_target(place))
+        self.of(call, &[place]).any(|(_, limit)| limit.unit == Unit::Usd)
     }
 }
 
@@ -206,6 +202,13 @@ impl Limit {
     /// Whether the gateways of a fleet can have it together; calls at a time are each one's own.
     pub fn is_of_fleet(&self) -> bool {
         self.unit != Unit::Concurrent
+    }
+
+    /// Whether it holds for a call at one of these targets.
+    fn holds_for(&self, call: Call<'_>, places: &[Place<'_>]) -> bool {
+        self.models.matches(call.model)
+            && self.when.matches(call.caller, call.asking)
+            && (!self.when.asks_of_target() || places.iter().any(|place| self.when.matches_target(*place)))
     }
 
     /// Whether the limit depends on which target serves a call.

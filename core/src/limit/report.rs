@@ -89,7 +89,7 @@ mod tests {
             "limits": [{"name": "l", "unit": "tokens", "per": "hour", "limit": 100, "by": ["user", "model"]}]}"#,
         )
         .expect("is good");
-        let limits = Limits::new(&document.limits, std::iter::once("m"), None);
+        let limits = Limits::new(&document.limits, None);
         let memory = LocalMemory::default();
         let asking = Asking::new(ClientDialect::OpenAiChat, "/", &[], |_| false, NOW);
         for user in 0..1_500 {

@@ -124,7 +124,7 @@ impl Limits {
         now: Duration,
     ) -> Result<Reservation, Box<Spent>> {
         let mut reservation = Reservation::default();
-        let limits = self.of(call).filter(|(_, limit)| !limit.is_of_target());
+        let limits = self.of(call, &[]).filter(|(_, limit)| !limit.is_of_target());
         reservation.holds = self.take_all(memory, limits, call, "", amounts, now, &mut reservation)?;
         Ok(reservation)
     }
@@ -141,8 +141,8 @@ impl Limits {
     ) -> Result<(), Box<Spent>> {
         // The other target has been asked, so that request is used.
         self.give_back(memory, std::mem::take(&mut reservation.of_target), 0, now);
-        let limits =
-            self.of(call).filter(|(_, limit)| limit.is_of_target() && limit.when.matches_target(place));
+        let places = [place];
+        let limits = self.of(call, &places).filter(|(_, limit)| limit.is_of_target());
         let holds = self.take_all(memory, limits, call, place.provider, amounts, now, reservation)?;
         reservation.of_target = holds;
         Ok(())
@@ -157,9 +157,9 @@ impl Limits {
         amounts: Option<Amounts>,
         now: Duration,
     ) -> Result<(), Box<Spent>> {
-        let limits = self.of(call).filter(|(_, limit)| {
-            limit.is_of_target() && limit.when.matches_target(place) && limit.action != Action::Warn
-        });
+        let places = [place];
+        let limits = self.of(call, &places);
+        let limits = limits.filter(|(_, limit)| limit.is_of_target() && limit.action != Action::Warn);
         for takings in shelved(limits, amounts).chunk_by(Taking::is_beside) {
             let books: Vec<_> = takings.iter().map(|taking| &taking.limit.book).collect();
             for subject in takings

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::dialect::ClientDialect;
 use crate::identity::Proof;
@@ -31,7 +29,7 @@ fn entry(name: &str, unit: Unit, limit: u64) -> LimitEntry {
 }
 
 fn limits(entries: &[LimitEntry]) -> Limits {
-    Limits::new(entries, ["gpt-4o", "small"].into_iter(), None)
+    Limits::new(entries, None)
 }
 
 fn caller(user: &str, team: &str, roles: &[&str]) -> Caller {
@@ -312,25 +310,42 @@ fn counters_that_say_nothing_are_forgotten_and_full_slots_refuse() {
     assert!(size > 20_000 * 30 && size < 20_000 * 70, "yesterday's are gone: {size} bytes");
 }
 
-proptest! {
-    /// The price of a limit that does not match is none: it is not even looked at.
-    #[test]
-    fn limits_of_others_are_not_touched(count in 1_usize..300) {
-        let entries: Vec<_> = (0..count).map(|number| {
-            let mut entry = entry(&format!("limit-{number}"), Unit::Requests, 10);
-            match number % 4 {
-                0 => entry.when.teams = Some(vec![format!("team-{number}")]),
-                1 => entry.when.headers = vec![("x-tenant".to_owned(), format!("tenant-{number}"))],
-                2 => entry.when.endpoints = Some(vec![format!("/v1/{number}")]),
-                _ => entry.models = vec![format!("model-{number}")],
+#[test]
+fn a_clock_that_was_far_ahead_shuts_nobody_out_though_every_call_is_refused() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    // NOW is 13:33:20.
+    let of = |period, unit: Unit, by: Vec<By>| {
+        limits(&[LimitEntry { period: Some(period), by, ..entry("two", unit, 2) }])
+    };
+    for (period, next) in [
+        (Period::Minute, NOW + Duration::from_secs(30)),
+        (Period::Hour, NOW + HOUR / 2),
+        (Period::Day, NOW + HOUR * 11),
+        (Period::Month, NOW + HOUR * 11),
+    ] {
+        for by in [vec![], vec![By::Provider]] {
+            let (limits, memory) = (of(period, Unit::OutputTokens, by), LocalMemory::default());
+            let caller = caller("u", "t", &[]);
+            let place = Place { provider: "p", region: None };
+            let passes = |now: Duration| {
+                let asking = Asking::new(ClientDialect::OpenAiChat, "/", &[], |_| true, now);
+                let (call, amounts) = (call(&caller, &asking), tokens(0, 1));
+                // As a call is admitted: what has no room is left out before anything is taken.
+                limits.admit(&memory, call, place, amounts, now)?;
+                let mut reservation = limits.take(&memory, call, amounts, now)?;
+                limits.take_for(&memory, call, place, amounts, now, &mut reservation)?;
+                limits.settle(&memory, reservation, amounts, now);
+                Ok::<_, Box<Spent>>(())
+            };
+            let ahead = NOW + HOUR * 24 * 4000;
+            assert_eq!(
+                [passes(ahead).is_ok(), passes(ahead).is_ok(), passes(ahead).is_ok()],
+                [true, true, false]
+            );
+            for second in 0..5 {
+                assert!(passes(NOW + Duration::from_secs(second)).is_err(), "{period:?}");
             }
-            entry
-        }).collect();
-        let limits = limits(&entries);
-        let (caller, asking) = (caller("u", "team-0", &[]), asking(""));
-        prop_assert_eq!(limits.index.candidates(Some(&caller), &asking, "gpt-4o"), vec![0]);
-        let memory = LocalMemory::default();
-        limits.take(&memory, call(&caller, &asking), None, NOW).expect("has room");
-        prop_assert_eq!(used(&limits, &memory).len(), 1);
+            assert!(passes(next).is_ok(), "{period:?} by {:?}", limits.iter().next().map(|limit| &limit.by));
+        }
     }
 }

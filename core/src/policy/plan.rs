@@ -18,10 +18,10 @@ use crate::dialect::{ClientDialect, Destination, Preset, ProviderDialect};
 use crate::guard::Guards;
 use crate::identity::{Caller, Callers};
 use crate::limit::Limits;
-use crate::price::{Price, Pricing};
+use crate::price::{Most, Price, Pricing};
 use crate::redact::Redaction;
 use crate::template::Templates;
-use crate::usage::Usage;
+use crate::usage::{ServiceTier, Usage};
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -174,6 +174,11 @@ impl Target {
         self.price.as_ref().map(|price| price.cost(usage, usage.tier).0)
     }
 
+    /// The most that a call costs here that uses no more than this, in nano-dollars.
+    pub fn most(&self, expected: &Most, tier: ServiceTier) -> Option<u64> {
+        self.price.as_ref().map(|price| price.most(expected, tier).0)
+    }
+
     /// What decides which calls can be served here, and how.
     pub fn destination(&self) -> Destination<'_> {
         let Provider { dialect, preset, ref endpoint, .. } = *self.provider;
@@ -257,7 +262,7 @@ pub(super) fn compile(
         .map(|entry| Some((entry.name.clone(), Arc::new(resolve(entry, &providers, &mut pricing)?))))
         .collect::<Option<_>>()?;
     let callers = Callers::new(&document.callers, &document.access);
-    let access = Rules::new(&document.access, models.keys().map(String::as_str));
+    let access = Rules::new(&document.access);
     let pass_through = document.pass_through.as_ref().and_then(|name| {
         let provider = Arc::clone(providers.get(name)?);
         Some(Arc::new(Model {
@@ -270,7 +275,7 @@ pub(super) fn compile(
         }))
     });
     let sync = document.limits_sync.as_ref();
-    let limits = Limits::new(&document.limits, models.keys().map(String::as_str), sync);
+    let limits = Limits::new(&document.limits, sync);
     let guards = Guards::new(&document.guards).unwrap_or_else(|fault| {
         faults.add("guards", fault);
         Guards::default()

@@ -19,6 +19,7 @@ pub(crate) use pricing::Pricing;
 use rates::Rates;
 pub(crate) use rates::{COMPONENTS, Component, Sheet};
 
+use crate::usage::estimate::Kept;
 use crate::usage::{ServiceTier, Usage};
 
 /// What a model costs at a provider.
@@ -28,6 +29,19 @@ pub struct Price {
     /// Of the service tiers that have prices of their own.
     tiers: Vec<(ServiceTier, Bands)>,
     origin: Origin,
+}
+
+/// What a call uses at most, as far as that is known before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Most {
+    /// All tokens of the request.
+    pub input: u64,
+    /// Of these, those of images, recordings and files.
+    pub media: u64,
+    /// For how long the request may be written to the vendor's cache.
+    pub kept: Kept,
+    /// All tokens of the answer.
+    pub output: u64,
 }
 
 /// Where a price is from.
@@ -56,9 +70,18 @@ impl Price {
     /// do. A tier without prices of its own costs what the standard one does. All parts are added up exactly and rounded up to
     /// a nano-dollar once; what is beyond [`NanoUsd::MAX`] is that.
     pub fn cost(&self, usage: &Usage, tier: ServiceTier) -> NanoUsd {
+        self.bands(tier).rates(usage.input).cost(usage)
+    }
+
+    /// The most that a call costs that is served in this tier and uses no more than this, whichever parts of it have prices of
+    /// their own.
+    pub fn most(&self, expected: &Most, tier: ServiceTier) -> NanoUsd {
+        self.bands(tier).rates(expected.input).most(expected)
+    }
+
+    fn bands(&self, tier: ServiceTier) -> &Bands {
         let own = self.tiers.iter().find(|(name, _)| *name == tier).map(|(_, bands)| bands);
-        let bands = own.unwrap_or(&self.standard);
-        bands.rates(usage.input).cost(usage)
+        own.unwrap_or(&self.standard)
     }
 
     pub fn origin(&self) -> Origin {

@@ -1,7 +1,8 @@
 //! What each kind of token costs, and what a usage costs at such rates.
 
-use super::NanoUsd;
+use super::{Most, NanoUsd};
 use crate::usage::Usage;
+use crate::usage::estimate::Kept;
 
 /// What is charged for, each at a rate of its own or at that of what it is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,24 @@ impl Rates {
         }
     }
 
+    /// The most that a call costs that uses no more than this: every token at the highest rate that it may have.
+    pub(super) fn most(&self, expected: &Most) -> NanoUsd {
+        let written = match expected.kept {
+            Kept::Unasked => 0,
+            Kept::Briefly => self.cache_write,
+            Kept::AnHour => self.cache_write.max(self.cache_write_1h),
+        };
+        let input = self.input.max(self.cached_input).max(self.cached_audio).max(written);
+        let media = input.max(self.audio_input).max(self.image_input);
+        let output = self.output.max(self.reasoning).max(self.audio_output).max(self.image_output);
+        let of_media = expected.media.min(expected.input);
+        let tokens: u128 = [(expected.input - of_media, input), (of_media, media), (expected.output, output)]
+            .into_iter()
+            .map(|(count, rate)| u128::from(count) * u128::from(rate))
+            .sum();
+        rounded(tokens, u128::from(self.request))
+    }
+
     /// What a usage costs: all of it added up exactly, then rounded up to a nano-dollar once.
     ///
     /// Every token is charged once, however a provider counts: what it tells of parts is believed up to the whole. Tokens of
@@ -145,9 +164,13 @@ impl Rates {
         .map(|(count, rate)| u128::from(count) * u128::from(rate))
         .sum();
         let searches = u128::from(usage.searches) * u128::from(self.search);
-        let cost = tokens.div_ceil(MILLION) + searches + u128::from(self.request);
-        NanoUsd(u64::try_from(cost).unwrap_or(u64::MAX))
+        rounded(tokens, searches + u128::from(self.request))
     }
+}
+
+/// The cost of tokens, in nano-dollars for a million times as many of them, and of what is charged besides.
+fn rounded(tokens: u128, besides: u128) -> NanoUsd {
+    NanoUsd(u64::try_from(tokens.div_ceil(MILLION) + besides).unwrap_or(u64::MAX))
 }
 
 /// What is left of a count of tokens once its parts are taken.

@@ -320,4 +320,23 @@ proptest! {
             prop_assert!(price.cost(&a, tier) <= price.cost(&longer, tier), "{names}");
         }
     }
+
+    /// No usage within what was expected costs more than was held for it, at any price of the card or of a policy.
+    #[test]
+    fn the_most_is_the_most(line in 0_usize..2_000, sheet in sheets(), used in usages(50_000), kept in 0..3, more in 0_u64..1000) {
+        let (names, prices) = card::lines().nth(line % card::lines().count()).expect("the card has lines");
+        let listed = card::read(prices).expect("reads");
+        let (kept, used) = match kept {
+            0 => (Kept::Unasked, Usage { cache_write: 0, cache_write_1h: 0, ..used }),
+            1 => (Kept::Briefly, Usage { cache_write_1h: 0, ..used }),
+            _ => (Kept::AnHour, used),
+        };
+        let media = used.audio_input + used.image_input;
+        let expected = Most { input: used.input + more, media, kept, output: used.output + more };
+        for price in [listed, Price::of_policy(&sheet)] {
+            for tier in TIERS {
+                prop_assert!(price.cost(&used, tier) <= price.most(&expected, tier), "{names}");
+            }
+        }
+    }
 }

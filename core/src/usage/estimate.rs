@@ -10,7 +10,7 @@ mod text;
 
 use crate::dialect::ProviderDialect;
 
-pub use task::{Input, input, is_urgent, output, output_cap, rough_input};
+pub use task::{Input, Kept, input, is_urgent, kept, output, output_cap, rough_input};
 pub use text::{Counter, text};
 
 /// Whose tokenizer counts.

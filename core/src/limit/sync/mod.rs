@@ -20,6 +20,7 @@ pub use outcome::{Answer, Outcome, Trouble};
 pub use syncer::{Ask, Next, Syncer};
 
 use super::{Call, Limits};
+use crate::access::Place;
 use crate::failure::{Blame, Failure, Kind};
 use crate::policy::{OnLost, SyncEntry};
 use crate::shared::{SharedMemory, update};
@@ -50,12 +51,20 @@ fn heard(memory: &dyn SharedMemory, at: Duration) {
 
 impl Limits {
     /// Refuses a call that a limit of the whole fleet holds for, where the policy wants that while nobody knows what the
-    /// others have used.
-    pub fn in_step(&self, memory: &dyn SharedMemory, call: Call<'_>, now: Duration) -> Result<(), Failure> {
+    /// others have used. `places`: the targets that may serve it.
+    pub fn in_step(
+        &self,
+        memory: &dyn SharedMemory,
+        call: Call<'_>,
+        places: &[Place<'_>],
+        now: Duration,
+    ) -> Result<(), Failure> {
         if !self.sync.as_ref().is_some_and(|entry| lost(memory, entry, now)) {
             return Ok(());
         }
-        let Some((_, limit)) = self.of(call).find(|(_, limit)| limit.book.tells()) else { return Ok(()) };
+        let Some((_, limit)) = self.of(call, places).find(|(_, limit)| limit.book.tells()) else {
+            return Ok(());
+        };
         Err(Failure {
             blame: Blame::Operator,
             status: 503,

@@ -87,7 +87,7 @@ impl Limits {
     /// What the filter is to know of a call when it is admitted: names of values, and the values.
     pub fn told_before(&self, call: Call<'_>) -> Vec<(String, String)> {
         let mut told = Vec::new();
-        for (_, limit) in self.of(call).filter(|(_, limit)| lacks(limit).is_none()) {
+        for (_, limit) in self.of(call, &[]).filter(|(_, limit)| lacks(limit).is_none()) {
             told.push((holds(limit), limit.name.clone()));
             for by in &limit.by {
                 let subject = subjects(std::slice::from_ref(by), call, "").into_iter().next();

@@ -1,6 +1,6 @@
 //! About how many tokens a request has, how many its answer has, and how many that may have at most.
 
-use crate::conversation::{Answer, Format, MediaSource, Message, Part, Request, Tool};
+use crate::conversation::{Answer, CacheMark, Format, MediaSource, Message, Part, Request, Tool};
 use crate::embeddings;
 use crate::rerank;
 use crate::task::Task;
@@ -16,6 +16,17 @@ pub struct Input {
     pub media: u64,
     /// Whether tools are offered.
     pub tools: bool,
+}
+
+/// For how long vendors are to keep a request for later ones. Writing it there may cost more than just reading it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// The client asks for nothing of the kind.
+    #[default]
+    Unasked,
+    /// For as long as the vendor does where nothing else is said.
+    Briefly,
+    AnHour,
 }
 
 /// What stands around each request, each message, each offered tool, each call and each result.
@@ -68,6 +79,33 @@ pub fn is_urgent(task: &Task<'_>) -> bool {
     let Task::Conversation(request) = task else { return false };
     matches!(request.service_tier.as_deref(), Some("priority" | "fast"))
         || request.others.iter().any(|other| other.path == "speed")
+}
+
+/// For how long the client wants any part of a request kept.
+pub fn kept(task: &Task<'_>) -> Kept {
+    let Task::Conversation(request) = task else { return Kept::Unasked };
+    let in_messages = request.messages.iter().flat_map(|message| &message.parts).map(kept_by);
+    let in_tools = request.tools.iter().filter_map(|tool| tool.cache.as_ref()).map(kept_for);
+    // Marks in what only its vendor understands: nobody has read for how long.
+    let unread = request.others.iter().any(|other| other.path.contains("cache_control"));
+    let unread = unread.then_some(Kept::AnHour);
+    in_messages.chain(in_tools).chain(unread).max().unwrap_or_default()
+}
+
+/// Results hold no results: this ends.
+fn kept_by(part: &Part<'_>) -> Kept {
+    match part {
+        Part::CacheMark(mark) => kept_for(mark),
+        Part::ToolResult(result) => result.parts.iter().map(kept_by).max().unwrap_or_default(),
+        _ => Kept::Unasked,
+    }
+}
+
+fn kept_for(mark: &CacheMark<'_>) -> Kept {
+    match mark.ttl.as_deref() {
+        None | Some("5m") => Kept::Briefly,
+        Some(_) => Kept::AnHour,
+    }
 }
 
 /// About how many tokens a whole answer has, in the [common](Family::Common) tokenizers; zero where nothing of what it says was

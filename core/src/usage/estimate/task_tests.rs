@@ -158,3 +158,64 @@ fn the_cap_holds_for_each_choice() {
     assert_eq!(cap("/v1beta/models/g:generateContent", gemini), Some(100));
     assert_eq!(cap("/v1/embeddings", json!({"model": "m", "input": "x"})), Some(0));
 }
+
+#[test]
+fn a_request_is_kept_for_as_long_as_its_longest_mark_says() {
+    let mark = |ttl: Value| json!({"type": "ephemeral", "ttl": ttl});
+    let kept_of = |fields: Value| {
+        let mut body =
+            json!({"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        (with("/v1/messages", &body, kept), with("/v1/messages/count_tokens", &body, kept))
+    };
+    let content = |block: Value| json!({"messages": [{"role": "user", "content": [block]}]});
+    let text = |ttl: Value| json!({"type": "text", "text": "Hi", "cache_control": mark(ttl)});
+    let result = |inner: Value| json!({"type": "tool_result", "tool_use_id": "a", "content": [inner]});
+    let tool = json!({"name": "f", "input_schema": {"type": "object"}});
+    let marked = |mut value: Value, ttl: Value| {
+        value["cache_control"] = mark(ttl);
+        value
+    };
+    let search = json!({"type": "web_search_20250305", "name": "web_search"});
+    for (fields, expected) in [
+        (json!({}), Kept::Unasked),
+        (json!({"cache_control": null}), Kept::Unasked),
+        (json!({"tools": [tool, search]}), Kept::Unasked),
+        (json!({"cache_control": mark(Value::Null)}), Kept::Briefly),
+        (json!({"system": [text(json!("5m"))]}), Kept::Briefly),
+        (json!({"system": [text(json!("5m")), text(json!("1h"))]}), Kept::AnHour),
+        (json!({"tools": [marked(tool.clone(), json!("5m"))]}), Kept::Briefly),
+        (content(text(json!("1h"))), Kept::AnHour),
+        (content(result(text(json!("5m")))), Kept::Briefly),
+        (content(marked(result(json!({"type": "text", "text": "x"})), json!("1h"))), Kept::AnHour),
+        // In what only Anthropic understands, a mark is a mark.
+        (json!({"tools": [marked(search, json!("5m"))]}), Kept::AnHour),
+        (content(marked(json!({"type": "search_result", "content": []}), json!("5m"))), Kept::AnHour),
+        (content(json!({"type": "search_result", "content": [text(json!("5m"))]})), Kept::AnHour),
+        (content(result(json!({"type": "search_result", "content": [text(json!("5m"))]}))), Kept::AnHour),
+        (
+            content(
+                json!({"type": "document", "source": {"type": "content", "content": [text(json!("5m"))]}}),
+            ),
+            Kept::AnHour,
+        ),
+        (
+            content(marked(json!({"type": "document", "source": {"type": "novel"}}), json!("5m"))),
+            Kept::AnHour,
+        ),
+    ] {
+        assert_eq!(kept_of(fields.clone()), (expected, Kept::Unasked), "{fields}");
+    }
+    let chat = |part: Value| {
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": [part]}]});
+        with("/v1/chat/completions", &body, kept)
+    };
+    assert_eq!(chat(json!({"type": "text", "text": "Hi"})), Kept::Unasked);
+    let breakpoint = json!({"mode": "explicit"});
+    assert_eq!(
+        chat(json!({"type": "text", "text": "Hi", "prompt_cache_breakpoint": breakpoint})),
+        Kept::Briefly
+    );
+    // A field of OpenRouter's.
+    assert_eq!(chat(json!({"type": "text", "text": "Hi", "cache_control": mark(json!("5m"))})), Kept::AnHour);
+}

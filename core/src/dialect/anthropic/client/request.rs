@@ -194,7 +194,10 @@ fn read_block<'a>(
             };
             match read_source(source, block.title, &here, others)? {
                 Some(source) => Part::Media(Media { kind, source, at }),
-                None => return Ok(()),
+                None => {
+                    note_mark(block.cache_control.is_some(), &here, others);
+                    return Ok(());
+                }
             }
         }
         "tool_use" => Part::ToolCall(ToolCall {
@@ -213,6 +216,9 @@ fn read_block<'a>(
         }),
         // What the vendor's own tools and servers have done, and what is to come.
         _ => {
+            let is_marked =
+                block.cache_control.is_some() || block.content.is_some_and(|content| content.is_marked());
+            note_mark(is_marked, &here, others);
             others.note(here, true);
             return Ok(());
         }
@@ -254,7 +260,10 @@ fn read_result<'a>(
                         read_block(inner, block, &mut parts, others)?
                     }
                     // A result has texts and media, whatever else a block may be elsewhere.
-                    Some(_) => others.note(path(inner), true),
+                    Some(_) => {
+                        note_mark(block.is_marked(), &path(inner), others);
+                        others.note(path(inner), true);
+                    }
                 }
             }
         }
@@ -283,7 +292,9 @@ fn read_source<'a>(
         "text" => return Ok(Some(MediaSource::Text { text: data(source.data)?, file_name: title })),
         "content" => match source.content {
             Some(Content::Text(text)) => return Ok(Some(MediaSource::Text { text, file_name: title })),
-            _ => {
+            content => {
+                let is_marked = content.is_some_and(|content| content.is_marked());
+                note_mark(is_marked, &field("content"), others);
                 others.note(field("content"), true);
                 return Ok(None);
             }
@@ -315,11 +326,19 @@ fn read_mark<'a>(
     Some(CacheMark { ttl: control.ttl, at })
 }
 
+/// Notes that what is not read has a mark: whoever understands it heeds that too.
+fn note_mark(is_marked: bool, path: &str, others: &mut Others) {
+    if is_marked {
+        others.note(format!("{path}.cache_control"), false);
+    }
+}
+
 fn read_tool<'a>(index: usize, tool: WireTool<'a>, others: &mut Others) -> Result<Option<Tool<'a>>, Failure> {
     let here = format!("tools[{index}]");
     if tool.kind.is_some_and(|kind| &*kind != "custom") {
         // The vendor knows what it takes, and may run it itself.
         others.note(format!("{here}.type"), true);
+        note_mark(tool.cache_control.is_some(), &here, others);
         return Ok(None);
     }
     others.add(&here, tool.others);

@@ -68,6 +68,19 @@ object! {
     }
 }
 
+impl Block<'_> {
+    /// Whether it, or a block in it, ends what may be cached.
+    pub fn is_marked(&self) -> bool {
+        self.cache_control.is_some() || self.content.as_ref().is_some_and(Content::is_marked)
+    }
+}
+
+impl Content<'_> {
+    pub fn is_marked(&self) -> bool {
+        matches!(self, Self::Blocks(blocks) if blocks.iter().any(Block::is_marked))
+    }
+}
+
 object! {
     /// Where an image's or a document's bytes are.
     pub(super) struct Source<'a> {
