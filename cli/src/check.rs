@@ -139,15 +139,16 @@ fn is_loopback(host: &str) -> bool {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Document { providers, models, callers, .. } = self.0;
+        let Document { providers, models, callers, templates, .. } = self.0;
         let targets = models.iter().map(|model| model.targets.len()).sum();
         write!(
             f,
-            "{}, {} with {}, {}",
+            "{}, {} with {}, {}, {}",
             Count(providers.len(), "provider"),
             Count(models.len(), "model"),
             Count(targets, "target"),
             Count(callers.keys.len(), "key"),
+            Count(templates.len(), "template"),
         )
     }
 }
