@@ -273,6 +273,9 @@ guards:
     #[test]
     fn the_summary_counts() {
         let document = document(OPEN);
-        assert_eq!(Summary(&document).to_string(), "3 providers, 1 model with 2 targets, 0 keys");
+        assert_eq!(
+            Summary(&document).to_string(),
+            "3 providers, 1 model with 2 targets, 0 keys, 0 templates"
+        );
     }
 }

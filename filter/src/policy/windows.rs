@@ -36,8 +36,9 @@ impl PolicyFilter {
         if let Some(last) = &mut windowed.last {
             let last = std::mem::take(last);
             host::set_buffer(BODY, 0, size, &last)?;
-            if last.is_empty() && !end_of_stream {
-                // The client has got its end; now the provider has to stop too.
+            let has_gone = last.is_empty();
+            if has_gone && !end_of_stream && !self.client().is_read_to_its_end() {
+                // The client has got its end and reads no further; now the provider has to stop too.
                 host::close_stream()?;
             }
             return Ok(Action::Continue);

@@ -156,7 +156,10 @@ const PIECES: [&str; 8] = [
 #[test]
 fn what_passes_is_the_same_wherever_it_is_cut() {
     let plan = plan(&json!([judge("a", &json!({}))]));
-    for case in cases() {
+    let mut cases = cases();
+    // Who has answered is not seen here.
+    cases.dedup_by(|one, other| one.path == other.path);
+    for case in cases {
         let stream = stream(&case, &[PIECES[0], &PIECES[1..3].concat(), "End."]);
         let bytes = stream.as_bytes();
         for cut in 0..=bytes.len() {

@@ -1,7 +1,7 @@
 //! The texts of requests and answers as judges get them: each message's together, a stream's parts as wholes.
 
 use crate::dialect::ClientDialect;
-use crate::dialect::texts::{self, Found, Repeats, Side, StreamEvent};
+use crate::dialect::texts::{self, Found, Place, Repeats, Side, StreamEvent};
 use crate::failure::Failure;
 use crate::guard::{Passage, Passages};
 use crate::json::{self, Raw};
@@ -37,6 +37,7 @@ fn of_body(client: ClientDialect, side: Side, body: &[u8]) -> Result<Vec<Passage
     texts::walk(client, side, body, &mut |place, found| {
         if let Found::Text(text) | Found::Json(text) | Found::Delta { text, .. } = found
             && !text.trim().is_empty()
+            && !(side == Side::Answer && is_of_usage(place))
         {
             passages.add(place, text);
         }
@@ -85,7 +86,9 @@ impl Reader {
                         self.streamed = true;
                         say(event.text_of(place), Found::Delta { text, json: json || event.is_json() });
                     }
-                    Found::Text(text) | Found::Json(text) if !text.trim().is_empty() => {
+                    Found::Text(text) | Found::Json(text)
+                        if !text.trim().is_empty() && !is_of_usage(place) =>
+                    {
                         say(String::new(), found);
                     }
                     Found::Text(_) | Found::Json(_) | Found::Unreadable | Found::Tokens => {}
@@ -96,6 +99,14 @@ impl Reader {
         }
         Ok(Some(event))
     }
+}
+
+/// Whether a text is a word of the vendor's on what an answer has used.
+fn is_of_usage(place: &Place<'_>) -> bool {
+    let path = place.path();
+    ["usage", "message.usage", "response.usage", "usageMetadata"]
+        .iter()
+        .any(|usage| path.strip_prefix(usage).is_some_and(|rest| rest.starts_with(['.', '['])))
 }
 
 /// What a stream has said.
