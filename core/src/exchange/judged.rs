@@ -70,6 +70,9 @@ struct Ruling {
     reroute: Option<(String, String)>,
 }
 
+/// What a judge gets of what it is asked about.
+type CopyFor<'c> = dyn FnMut(&Exchange, &Judge) -> Result<Vec<Passage>, Trouble> + 'c;
+
 /// The word for a judge that gives no verdict, in the place of an action's.
 const FAILED: &str = "failed";
 
@@ -195,7 +198,7 @@ impl Exchange {
         judges: &[usize],
         direction: Direction,
         now: Duration,
-        copy: &mut dyn FnMut(&Self, &Judge) -> Result<Vec<Passage>, Trouble>,
+        copy: &mut CopyFor<'_>,
     ) -> Option<Vec<Callout>> {
         let (mut asked, mut callouts) = (Vec::new(), Vec::new());
         for judge in judges {

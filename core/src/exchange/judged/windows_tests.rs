@@ -37,11 +37,14 @@ const ALLOW: Option<(u16, &[u8])> = Some((200, br#"{"action":"allow"}"#));
 const REFUSE: Option<(u16, &[u8])> = Some((200, br#"{"action":"refuse"}"#));
 const BROKEN: Option<(u16, &[u8])> = Some((500, b""));
 
+/// What a judge answers to its texts.
+type Verdict<'v> = dyn Fn(&str) -> Option<(u16, &'static [u8])> + 'v;
+
 /// A client's stream under judges.
 struct Run<'v> {
     exchange: Exchange,
     /// What a judge says of its texts; `None`: it has not answered yet.
-    verdict: &'v dyn Fn(&str) -> Option<(u16, &'static [u8])>,
+    verdict: &'v Verdict<'v>,
     /// How many parts of the stream come before the judges answer.
     slow: usize,
     waiting: Option<(usize, Vec<Callout>)>,
@@ -112,7 +115,7 @@ fn run<'v>(
     plan: &Arc<Plan>,
     parts: &[impl AsRef<[u8]>],
     slow: usize,
-    verdict: &'v dyn Fn(&str) -> Option<(u16, &'static [u8])>,
+    verdict: &'v Verdict<'v>,
 ) -> Run<'v> {
     let exchange = sent(plan, case.path, &case.body).expect("is served");
     assert!(exchange.is_answer_judged() && exchange.is_judged_in_windows());
