@@ -139,15 +139,16 @@ fn is_loopback(host: &str) -> bool {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Document { providers, models, callers, .. } = self.0;
+        let Document { providers, models, callers, templates, .. } = self.0;
         let targets = models.iter().map(|model| model.targets.len()).sum();
         write!(
             f,
-            "{}, {} with {}, {}",
+            "{}, {} with {}, {}, {}",
             Count(providers.len(), "provider"),
             Count(models.len(), "model"),
             Count(targets, "target"),
             Count(callers.keys.len(), "key"),
+            Count(templates.len(), "template"),
         )
     }
 }
@@ -272,6 +273,9 @@ guards:
     #[test]
     fn the_summary_counts() {
         let document = document(OPEN);
-        assert_eq!(Summary(&document).to_string(), "3 providers, 1 model with 2 targets, 0 keys");
+        assert_eq!(
+            Summary(&document).to_string(),
+            "3 providers, 1 model with 2 targets, 0 keys, 0 templates"
+        );
     }
 }

@@ -174,7 +174,7 @@ fn check_sums_up_and_warns_of_a_credential_that_is_not_set() {
     let place = Place::new(POLICY);
     let (ok, out, err) = place.output(&["check", "policy.yaml"]);
     assert!(ok);
-    assert_eq!(out, "ok: policy.yaml: 1 provider, 1 model with 1 target, 0 keys\n");
+    assert_eq!(out, "ok: policy.yaml: 1 provider, 1 model with 1 target, 0 keys, 0 templates\n");
     assert_eq!(err, "");
     let without = place.command(&["check", "policy.yaml"]).env_remove("SLUICE_TEST_KEY").output().unwrap();
     let (ok, _, err) = said(&without);

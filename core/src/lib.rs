@@ -22,4 +22,6 @@ pub mod shared;
 pub mod stream;
 pub mod task;
 pub mod template;
+#[cfg(test)]
+mod testing;
 pub mod usage;

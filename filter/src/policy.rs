@@ -1,5 +1,7 @@
 //! The policy filter: opens exchanges with the client's requests, and gives Envoy's own answers the client's dialect.
 
+mod windows;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use sluice_core::usage::metrics::Ended;
 use crate::exchanges::Parked;
 use crate::judges::Calls;
 use crate::{host, metrics};
+use windows::Windowed;
 
 thread_local! {
     /// Who has sent bad credentials to this worker; a new policy doesn't forget them.
@@ -59,6 +62,8 @@ enum Answer {
     Held(Vec<u8>),
     /// Outside judges are asked about it.
     Judging { body: Vec<u8>, calls: Calls },
+    /// Outside judges are asked about each window of it.
+    Windowed(Windowed),
 }
 
 /// For whose sake the filter has answered itself, if for anybody's.
@@ -391,7 +396,13 @@ impl Context for PolicyFilter {
         }
         let (body, mut calls) = match std::mem::replace(&mut self.answer, Answer::Passing) {
             Answer::Judging { body, calls } => (body, calls),
-            answer => return self.answer = answer,
+            answer => {
+                self.answer = answer;
+                if self.window_judged(call, size).is_err() {
+                    self.break_off();
+                }
+                return;
+            }
         };
         let State::Serving(parked) = &self.state else { return };
         calls.answered(&mut parked.exchange.borrow_mut(), call, size);
@@ -458,7 +469,10 @@ impl HttpContext for PolicyFilter {
         if let (State::Serving(parked), false, 200) = (&self.state, unnamed || end_of_stream, self.status)
             && parked.exchange.borrow().is_answer_judged()
         {
-            self.answer = Answer::Held(Vec::new());
+            self.answer = match parked.exchange.borrow().is_judged_in_windows() {
+                true => Answer::Windowed(Windowed::default()),
+                false => Answer::Held(Vec::new()),
+            };
         }
         match (self.rewriting, &self.answer) {
             (false, Answer::Passing) => Action::Continue,
@@ -470,6 +484,9 @@ impl HttpContext for PolicyFilter {
         match self.answer {
             Answer::Held(_) => return self.hold(size, end_of_stream),
             Answer::Judging { .. } => return Action::Pause,
+            Answer::Windowed(_) => {
+                return self.take_window(size, end_of_stream).unwrap_or_else(|_| self.break_off());
+            }
             Answer::Passing => {}
         }
         if self.rewriting && !end_of_stream {
@@ -485,6 +502,7 @@ impl HttpContext for PolicyFilter {
         match self.answer {
             Answer::Held(_) => self.ask_about_answer(),
             Answer::Judging { .. } => Action::Pause,
+            Answer::Windowed(_) => self.end_windows().unwrap_or_else(|_| self.break_off()),
             Answer::Passing => Action::Continue,
         }
     }

@@ -269,4 +269,57 @@ pub fn judge(bytes: &[u8]) {
         }
         let _ = exchange.rule_answer(NOW);
     }
+    judge_in_windows(bytes);
+}
+
+/// A policy with a judge of windows, without whose verdict streams pass.
+static WINDOWED: LazyLock<Arc<Plan>> = LazyLock::new(|| {
+    let document = json!({
+        "version": 1,
+        "providers": {"p": {"dialect": "openai", "endpoint": "https://p.test", "credential": {"env": "KEY"}}},
+        "models": {"m": {"targets": [{"provider": "p", "model": "gpt-5.5"}]}},
+        "callers": {"anonymous": "allow"},
+        "guards": [{
+            "name": "a", "kind": "judge", "webhook": {"url": "https://j.test"}, "on": "response",
+            "stream": {"window": 50, "overlap": 20}, "on_failure": "pass",
+        }],
+        "redaction": {"rules": ["pii", "secrets"], "response": "off"},
+    });
+    Arc::new(policy::load(document.to_string().as_bytes(), &|_| Some("key".to_owned())).expect("is a policy"))
+});
+
+/// Bytes as a stream that is judged in windows, cut in two: they come out as they went in, and every question is JSON.
+fn judge_in_windows(bytes: &[u8]) {
+    let (first, rest) = bytes.split_first().map_or((0, bytes), |(first, rest)| (usize::from(*first), rest));
+    let cut = (rest.len() * first) / 255;
+    let now = Duration::from_secs(NOW);
+    for path in ["/v1/chat/completions", "/v1/responses"] {
+        let body = match path {
+            "/v1/responses" => json!({"model": "m", "input": "Hello", "stream": true}),
+            _ => json!({"model": "m", "messages": [{"role": "user", "content": "Hello"}], "stream": true}),
+        };
+        let headers =
+            [(":method", "POST"), (":path", path)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let head = Head { headers: &headers, origin: sluice_core::identity::Origin::default() };
+        let opening = exchange::open(&WINDOWED, head, now).expect("is served");
+        let memory = LocalMemory::default();
+        let mut exchange = opening.read(Some(body.to_string().into_bytes()), &memory).expect("is a request");
+        let mut out = Vec::new();
+        for (part, is_end) in [(&rest[..cut], false), (&rest[cut..], true)] {
+            let mut portion = exchange.judge_stream(part, is_end, now);
+            loop {
+                out.append(&mut portion.out);
+                let exchange::Next::Ask(callouts) = portion.next else { break };
+                for callout in callouts {
+                    serde_json::from_slice::<serde::de::IgnoredAny>(&callout.body).expect("is JSON");
+                    exchange.judged(callout.number, Some((200, bytes)), now);
+                }
+                portion = exchange.rule_stream(true, now);
+            }
+        }
+        // The bytes may be a verdict that flags, and then something else takes their place.
+        if exchange.guards().iter().all(|fired| fired.action != "refuse") {
+            assert_eq!(out, rest);
+        }
+    }
 }

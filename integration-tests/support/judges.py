@@ -39,6 +39,8 @@ class Judges:
                 with judges.lock:
                     judges.asked.append({"path": self.path, "headers": dict(self.headers.items()), "body": json.loads(body), "at": time.monotonic()})
                     delay, status, answer = judges.delay.get(self.path, 0), judges.status, judges.answer
+                    if judges.fails and judges.fails in body:
+                        status = 500
                 if delay:
                     time.sleep(delay)
                 if answer is None:
@@ -84,6 +86,8 @@ class Judges:
             self.delay: dict[str, float] = {}
             self.status = 200
             self.answer: object = None
+            # The word with which a text is answered by an error.
+            self.fails: str | None = None
 
     def verdict(self, path: str, body: str) -> dict:
         request = json.loads(body)

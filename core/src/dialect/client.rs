@@ -334,6 +334,13 @@ impl ClientDialect {
         }
     }
 
+    /// Whether its official SDKs read a stream until the connection says that it is over, whatever event has said so before. To them a
+    /// connection that breaks is an error then.
+    pub fn is_read_to_its_end(self) -> bool {
+        // Those that have `[DONE]` stop there.
+        !matches!(self, Self::OpenAiChat | Self::OpenAiCompletions)
+    }
+
     /// Appends a remark of ours to the end of a stream of server-sent events, in a form that the official SDKs pass over.
     pub fn remark(self, name: &str, value: &str, out: &mut Vec<u8>) {
         let text = match self {

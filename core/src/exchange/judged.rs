@@ -1,10 +1,18 @@
 //! What outside judges say of a request before a provider gets it, and of its answer before the client does.
 //!
 //! The host makes the callouts that [`Exchange::judge_request`] and [`Exchange::judge_answer`] ask for, all at once, tells
-//! [`Exchange::judged`] of each answer, and then asks for the ruling.
+//! [`Exchange::judged`] of each answer, and then asks for the ruling. A stream that is judged in windows goes through
+//! [`Exchange::judge_stream`] instead.
+
+mod stream;
+mod windows;
+#[cfg(test)]
+mod windows_tests;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use stream::{Next, Portion};
 
 use super::admission::Denied;
 use super::guarded::{Guarded, Refused, empty_answer};
@@ -16,10 +24,11 @@ use crate::failure::Failure;
 use crate::guard::judge::{self, Callout, Judge, Question, Trouble, Verdict};
 use crate::guard::{Action, Asked, Fired, Passage};
 use crate::policy::{Plan, Target};
-use crate::redact::Direction;
+use crate::redact::{Direction, Session};
 use crate::shared::SharedMemory;
 use crate::task::{Outcome, TaskKind};
 use crate::usage::metrics::{self, Measure};
+use windows::Windows;
 
 /// The judges of one exchange, by their positions among the policy's.
 #[derive(Debug, Default)]
@@ -34,6 +43,8 @@ pub(super) struct Judging {
     asked: Vec<Opinion>,
     /// What shapes an answer, for one that takes the place of a refused one.
     form: Option<dialect::Asked>,
+    /// What is held of a stream, where it is judged in windows.
+    windows: Option<Box<Windows>>,
     measures: Vec<Measure>,
 }
 
@@ -58,6 +69,9 @@ struct Ruling {
     /// The model that serves it, and the guard for whose sake.
     reroute: Option<(String, String)>,
 }
+
+/// What a judge gets of what it is asked about.
+type CopyFor<'c> = dyn FnMut(&Exchange, &Judge) -> Result<Vec<Passage>, Trouble> + 'c;
 
 /// The word for a judge that gives no verdict, in the place of an action's.
 const FAILED: &str = "failed";
@@ -145,7 +159,8 @@ impl Exchange {
         let judging = self.guarded.judging.as_mut()?;
         let judges = std::mem::take(&mut judging.of_request);
         let texts = std::mem::take(&mut judging.texts);
-        self.ask(&judges, Direction::Request, &texts, now)
+        let request = Direction::Request;
+        self.ask(&judges, request, now, &mut |exchange, judge| exchange.copy_for(judge, request, &texts))
     }
 
     /// Whether anybody judges the answer: it is held until then.
@@ -158,7 +173,12 @@ impl Exchange {
     pub fn judge_answer(&mut self, body: &[u8], now: Duration) -> Option<Vec<Callout>> {
         let judges = std::mem::take(&mut self.guarded.judging.as_mut()?.of_answer);
         match judge::of_answer(self.client(), self.stream, body) {
-            Ok(texts) => self.ask(&judges, Direction::Response, &texts, now),
+            Ok(texts) => {
+                let answer = Direction::Response;
+                self.ask(&judges, answer, now, &mut |exchange, judge| {
+                    exchange.copy_for(judge, answer, &texts)
+                })
+            }
             Err(_) => {
                 let unread = |judge: usize| Opinion {
                     judge,
@@ -172,17 +192,18 @@ impl Exchange {
         }
     }
 
+    /// Asks these judges, each about its copy of the texts. `None`: there is nothing to be judged.
     fn ask(
         &mut self,
         judges: &[usize],
         direction: Direction,
-        texts: &[Passage],
         now: Duration,
+        copy: &mut CopyFor<'_>,
     ) -> Option<Vec<Callout>> {
         let (mut asked, mut callouts) = (Vec::new(), Vec::new());
         for judge in judges {
             let Some(known) = self.plan.guards.judge(*judge) else { continue };
-            let copy = self.copy_for(known, direction, texts);
+            let copy = copy(self, known);
             let count = copy.as_ref().map_or(0, Vec::len);
             let verdict = match copy {
                 // There is nothing to be judged.
@@ -225,12 +246,7 @@ impl Exchange {
         let wanted = texts
             .iter()
             .filter(|passage| direction == Direction::Response || judge.looks_at(guards, passage));
-        let mut session = self.plan.redaction.as_ref().map(|redaction| {
-            let caller = self.caller.as_deref();
-            let choice = redaction.choose(caller, &self.asking, &self.model.name, judge.place());
-            // Nothing is given back by a judge, so nobody has to know its pseudonyms again.
-            redaction.session(choice, Direction::Request, &[])
-        });
+        let mut session = self.session_for(judge);
         let copy = wanted.map(|passage| {
             let masked = session.as_mut().and_then(|session| session.mask(&passage.text));
             passage.with(masked.unwrap_or_else(|| passage.text.clone()))
@@ -240,6 +256,16 @@ impl Exchange {
             Some(_) => Err(Trouble::Blocked),
             None => Ok(copy),
         }
+    }
+
+    /// What goes to a judge goes through this; `None`: it goes as it is.
+    fn session_for(&self, judge: &Judge) -> Option<Session> {
+        let redaction = self.plan.redaction.as_ref()?;
+        let choice = redaction.choose(self.caller.as_deref(), &self.asking, &self.model.name, judge.place());
+        // Nothing is given back by a judge, so nobody has to know its pseudonyms again.
+        redaction
+            .looks(choice, Direction::Request)
+            .then(|| redaction.session(choice, Direction::Request, &[]))
     }
 
     /// A judge has answered the question of this number with a status and a body, or not at all.

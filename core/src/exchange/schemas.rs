@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::redaction::end_of_object;
+use super::events::{self, Events};
 use crate::dialect::ClientDialect;
 use crate::dialect::texts::{Closing, Sayings};
 use crate::failure::Failure;
 use crate::guard::{Asked, Fired};
 use crate::policy::Plan;
-use crate::stream::sse;
 
 /// The schemas that the answer to one request has to fit.
 #[derive(Clone, Debug)]
@@ -23,10 +22,9 @@ pub(super) struct SchemaStream {
     schemas: Schemas,
     /// Whether the stream is one JSON array.
     array: bool,
+    events: Events,
     said: Sayings,
     closing: Closing,
-    /// The beginning of an event.
-    pending: Vec<u8>,
     fired: Vec<Fired>,
     /// Why the rest is not for the client.
     refused: Option<Failure>,
@@ -75,9 +73,9 @@ impl Schemas {
         SchemaStream {
             schemas: self.clone(),
             array,
+            events: Events::new(array),
             said: Sayings::new(client, self.limit()),
             closing: Closing::new(client),
-            pending: Vec::new(),
             fired: Vec::new(),
             refused: None,
         }
@@ -87,32 +85,16 @@ impl Schemas {
 impl SchemaStream {
     /// Takes more of the client's stream; what passes is appended to `out`.
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        self.pending.extend_from_slice(bytes);
-        let pending = std::mem::take(&mut self.pending);
-        let mut from = 0;
-        while self.refused.is_none()
-            && let Some(length) = self.next(pending.get(from..).unwrap_or_default())
-        {
-            let event = pending.get(from..from + length).unwrap_or_default();
-            self.event(event);
-            if self.refused.is_none() {
-                out.extend_from_slice(event);
-            }
-            from += length;
-        }
-        if self.refused.is_none() {
-            self.pending = pending.get(from..).unwrap_or_default().to_vec();
-        }
+        let mut events = std::mem::take(&mut self.events);
+        events.push(bytes, &mut |event| self.event(event, out));
+        self.events = events;
     }
 
     /// The stream has ended; what is left of it is appended to `out`.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) {
-        let rest = std::mem::take(&mut self.pending);
-        if self.refused.is_none() && !rest.is_empty() {
-            self.event(&rest);
-            if self.refused.is_none() {
-                out.extend_from_slice(&rest);
-            }
+        let rest = self.events.rest();
+        if !rest.is_empty() {
+            self.event(&rest, out);
         }
     }
 
@@ -131,27 +113,16 @@ impl SchemaStream {
         std::mem::take(&mut self.fired)
     }
 
-    /// How long the next whole event is, or what stands between two elements of an array.
-    fn next(&self, bytes: &[u8]) -> Option<usize> {
-        match self.array {
-            false => sse::end_of_event(bytes, 0),
-            true => match bytes.first()? {
-                b'{' => end_of_object(bytes),
-                _ => Some(bytes.iter().position(|byte| *byte == b'{').unwrap_or(bytes.len())),
-            },
+    /// Returns whether it passes.
+    fn event(&mut self, raw: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.refused.is_none() {
+            // What is no event says nothing.
+            let _ = events::read(self.array, raw, &mut |_, data| self.data(data));
         }
-    }
-
-    fn event(&mut self, raw: &[u8]) {
-        if self.array {
-            if let Some(data) = std::str::from_utf8(raw).ok().filter(|data| data.starts_with('{')) {
-                self.data(data);
-            }
-            return;
+        if self.refused.is_none() {
+            out.extend_from_slice(raw);
         }
-        let stripped = raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw);
-        // What is no event says nothing.
-        let _ = sse::parse(stripped, 0, &mut |event| self.data(&event.data));
+        self.refused.is_none()
     }
 
     fn data(&mut self, data: &str) {

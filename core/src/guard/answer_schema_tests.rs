@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::answer_tests::{Case, cases, client_gets, field};
-use super::tests::{header, plan, sent};
+use super::tests::plan;
 use crate::policy::{self, Plan};
 use crate::shared::LocalMemory;
+use crate::testing::streams::{Case, cases, client_gets, field};
+use crate::testing::{header, sent};
 
 /// A guard with the schema of an object with a number `n`.
 fn guarded(action: &str) -> Arc<Plan> {

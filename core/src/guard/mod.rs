@@ -352,6 +352,11 @@ pub(crate) struct Passage {
 }
 
 impl Passage {
+    /// A text of an answer's.
+    pub(crate) fn of_answer(text: String) -> Self {
+        Self { message: String::new(), source: Source::Assistant, text }
+    }
+
     /// The same place with another text.
     pub(crate) fn with(&self, text: String) -> Self {
         Self { message: self.message.clone(), source: self.source, text }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::tests::{header, plan};
+use super::tests::plan;
 use crate::exchange::{Exchange, Head, Reply, open};
 use crate::identity::Origin;
 use crate::policy::Plan;
 use crate::shared::LocalMemory;
+use crate::testing::header;
 
 const NOW: Duration = Duration::from_secs(1_700_000_000);
 const FORM: &str = "multipart/form-data; boundary=xyz";

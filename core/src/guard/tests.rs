@@ -1,7 +1,6 @@
 //! What guards do with requests in every client's dialect.
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,42 +8,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::injection::{CERTAIN, Scorer, steps};
-use crate::exchange::{Exchange, Head, Reply, open};
-use crate::identity::Origin;
 use crate::policy::{self, Plan};
-use crate::shared::LocalMemory;
+use crate::testing::{header, plan_with, sent, sent_with, upstream};
 
-/// A policy with these guards and two models, `chat` and `other`, at OpenAI.
+/// A policy with these guards.
 pub(super) fn plan(guards: &Value) -> Arc<Plan> {
-    let document = json!({
-        "version": 1,
-        "providers": {
-            "openai": {"dialect": "openai", "endpoint": "https://api.openai.com/v1", "credential": "none"},
-            "claude": {"dialect": "anthropic", "endpoint": "https://c.test", "credential": "none"},
-            "gemini": {"dialect": "gemini", "endpoint": "https://g.test", "credential": "none"},
-        },
-        "models": {
-            "chat": {"targets": [{"provider": "openai", "model": "gpt"}]},
-            "claude": {"targets": [{"provider": "claude", "model": "sonnet"}]},
-            "gemini": {"targets": [{"provider": "gemini", "model": "flash"}]},
-            "other": {"targets": [{"provider": "openai", "model": "small"}]},
-        },
-        "callers": {"anonymous": "allow"},
-        "guards": guards,
-    });
-    Arc::new(policy::load(document.to_string().as_bytes(), &|_| None).expect("is good"))
-}
-
-fn sent_with(plan: &Arc<Plan>, path: &str, body: &Value, more: &[(&str, &str)]) -> Result<Exchange, Reply> {
-    let own = [(":method", "POST"), (":path", path)];
-    let headers: Vec<_> =
-        own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    open(plan, Head { headers: &headers, origin: Origin::default() }, Duration::from_secs(1_700_000_000))?
-        .read(Some(body.to_string().into_bytes()), &LocalMemory::default())
-}
-
-pub(super) fn sent(plan: &Arc<Plan>, path: &str, body: &Value) -> Result<Exchange, Reply> {
-    sent_with(plan, path, body, &[])
+    plan_with(&json!({"guards": guards}))
 }
 
 /// The same user's text in each dialect: a path, a body and the provider of the same dialect.
@@ -74,16 +43,6 @@ fn dialects(text: &str) -> Vec<(&'static str, Value, &'static str)> {
             "gemini",
         ),
     ]
-}
-
-fn upstream(exchange: &mut Exchange, provider: &str) -> Value {
-    let now = Duration::from_secs(1_700_000_000);
-    let (request, _) = exchange.attempt(provider, 1, &LocalMemory::default(), now).expect("can be sent");
-    serde_json::from_slice(&request.body.expect("has a body")).expect("is JSON")
-}
-
-pub(super) fn header(exchange: &Exchange, name: &str) -> Option<String> {
-    exchange.remarks().into_iter().find(|(header, _)| *header == name).map(|(_, value)| value)
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub use document::{
     GuardKind, JudgeAsks, JudgeEntry, JwtEntry, KeyEntry, LimitEntry, Listen, ModelEntry, OnLost, OutOfRange,
     PriceEntry, ProviderEntry, RedactionEntry, RequireEntry, RuleChoice, RuleEntry, RuleUse, SourceEntry,
     SourcePlace, SyncCheck, SyncEntry, TargetEntry, TemplateEntry, UnknownPrice, Unsupported, WhenEntry,
+    WindowEntry,
 };
 pub(crate) use document::{is_reserved_id, parse_digest};
 pub(crate) use node::Node;

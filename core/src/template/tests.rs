@@ -1,41 +1,22 @@
 //! Templates in every client's dialect.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::exchange::{Exchange, Head, Reply, open};
-use crate::identity::Origin;
+use crate::exchange::Exchange;
 use crate::policy::{self, Plan};
-use crate::shared::LocalMemory;
+use crate::testing::{self, document, sent, sent_with, upstream};
 
-const NOW: Duration = Duration::from_secs(1_700_000_000);
-
-fn document(templates: &Value, more: &Value) -> Value {
-    let mut document = json!({
-        "version": 1,
-        "providers": {
-            "openai": {"dialect": "openai", "endpoint": "https://api.openai.com/v1", "credential": "none"},
-            "claude": {"dialect": "anthropic", "endpoint": "https://c.test", "credential": "none"},
-            "gemini": {"dialect": "gemini", "endpoint": "https://g.test", "credential": "none"},
-        },
-        "models": {
-            "chat": {"targets": [{"provider": "openai", "model": "gpt"}]},
-            "claude": {"targets": [{"provider": "claude", "model": "sonnet"}]},
-            "gemini": {"targets": [{"provider": "gemini", "model": "flash"}]},
-        },
-        "callers": {"anonymous": "allow"},
-        "templates": templates,
-    });
-    document.as_object_mut().expect("is one").extend(more.as_object().expect("is one").clone());
-    document
+fn sections(templates: &Value, more: &Value) -> Value {
+    let mut sections = json!({"templates": templates});
+    sections.as_object_mut().expect("is one").extend(more.as_object().expect("is one").clone());
+    sections
 }
 
 fn plan_with(templates: &Value, more: &Value) -> Arc<Plan> {
-    let document = document(templates, more).to_string();
-    Arc::new(policy::load(document.as_bytes(), &|_| None).unwrap_or_else(|faults| panic!("{faults}")))
+    testing::plan_with(&sections(templates, more))
 }
 
 fn support() -> Value {
@@ -58,23 +39,6 @@ fn support() -> Value {
 
 fn plan() -> Arc<Plan> {
     plan_with(&support(), &json!({}))
-}
-
-fn sent_with(plan: &Arc<Plan>, path: &str, body: &Value, more: &[(&str, &str)]) -> Result<Exchange, Reply> {
-    let own = [(":method", "POST"), (":path", path)];
-    let headers: Vec<_> =
-        own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    open(plan, Head { headers: &headers, origin: Origin::default() }, NOW)?
-        .read(Some(body.to_string().into_bytes()), &LocalMemory::default())
-}
-
-fn sent(plan: &Arc<Plan>, path: &str, body: &Value) -> Result<Exchange, Reply> {
-    sent_with(plan, path, body, &[])
-}
-
-fn upstream(exchange: &mut Exchange, provider: &str) -> Value {
-    let (request, _) = exchange.attempt(provider, 1, &LocalMemory::default(), NOW).expect("can be sent");
-    serde_json::from_slice(&request.body.expect("has a body")).expect("is JSON")
 }
 
 fn label(exchange: &Exchange) -> Option<String> {
@@ -393,7 +357,7 @@ fn faults_have_their_places() {
         (json!({"a b": {"versions": {"1": {"system": "a"}}}}), "templates.a b: the name of a template or version has 1 to 64 letters, digits, `-`, `_` and `.`".to_owned()),
         (json!({"t": {"when": {"providers": ["openai"]}, "versions": {"1": {"system": "a"}}}}), "templates.t.when: a template is filled in before a target is chosen; leave out `providers` and `regions`".to_owned()),
     ] {
-        let faults = policy::load(document(&templates, &json!({})).to_string().as_bytes(), &|_| None).expect_err("is refused");
+        let faults = policy::load(document(&sections(&templates, &json!({}))).to_string().as_bytes(), &|_| None).expect_err("is refused");
         assert_eq!(faults.to_string().replace('\n', "; "), fault);
     }
 }

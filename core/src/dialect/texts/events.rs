@@ -144,6 +144,18 @@ impl<'a> StreamEvent<'a> {
         }
     }
 
+    /// Whether nothing is said behind it. What ends the streams of the other dialects is no event, or the end of the bytes.
+    pub(crate) fn is_last(&self) -> bool {
+        match self.dialect {
+            ClientDialect::Anthropic => matches!(&*self.kind(), "message_stop" | "error"),
+            ClientDialect::OpenAiResponses => matches!(
+                &*self.kind(),
+                "response.completed" | "response.incomplete" | "response.failed" | "error"
+            ),
+            _ => false,
+        }
+    }
+
     /// Which of the texts before it may say again.
     pub(crate) fn repeats(&self) -> Repeats {
         if self.dialect != ClientDialect::OpenAiResponses {

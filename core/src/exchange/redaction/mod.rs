@@ -26,8 +26,8 @@ use crate::identity::Caller;
 use crate::policy::{Model, Plan, Target};
 use crate::redact::{Choice, Direction, Outcome, Pseudonyms, Redaction, RuleId};
 use crate::task::TaskKind;
-pub(super) use screen::Screen;
-pub(super) use stream::{StreamMask, end_of_object};
+pub(super) use screen::{Flow, Screen};
+pub(super) use stream::StreamMask;
 
 /// What was found, by direction and rule.
 #[derive(Clone, Debug, Default)]

@@ -17,7 +17,7 @@ pub(crate) struct Screen {
 
 /// One text that comes in parts.
 #[derive(Debug)]
-pub(super) struct Flow {
+pub(in crate::exchange) struct Flow {
     masker: Mask,
     restorer: Restorer,
 }
@@ -29,6 +29,18 @@ enum Mask {
     Json(Box<JsonMasker>),
     /// It is not known yet whether the text is JSON; its beginning.
     Either(String),
+}
+
+impl Flow {
+    /// How many bytes of the text are held back: the last ones that were pushed.
+    pub(in crate::exchange) fn held(&self) -> usize {
+        match &self.masker {
+            Mask::None => 0,
+            Mask::Text(masker) => masker.held(),
+            Mask::Json(masker) => masker.held(),
+            Mask::Either(begun) => begun.len(),
+        }
+    }
 }
 
 impl Screen {
@@ -52,7 +64,7 @@ impl Screen {
     }
 
     /// A new text that comes in parts. One that begins as a JSON object does is taken for one.
-    pub(super) fn flow_of_parts(&self, json: bool) -> Flow {
+    pub(in crate::exchange) fn flow_of_parts(&self, json: bool) -> Flow {
         let flow = self.flow(json);
         match flow.masker {
             Mask::Text(_) => Flow { masker: Mask::Either(String::new()), ..flow },
@@ -71,7 +83,7 @@ impl Screen {
     }
 
     /// Adds to `out` what is settled by this part.
-    pub(super) fn push(&mut self, flow: &mut Flow, text: &str, out: &mut String) {
+    pub(in crate::exchange) fn push(&mut self, flow: &mut Flow, text: &str, out: &mut String) {
         if let Mask::Either(begun) = &mut flow.masker {
             begun.push_str(text);
             let Some(json) = begins_as_json(begun) else { return };
@@ -99,7 +111,7 @@ impl Screen {
     }
 
     /// The text has come to its end; adds the rest to `out`.
-    pub(super) fn end(&mut self, flow: &mut Flow, out: &mut String) {
+    pub(in crate::exchange) fn end(&mut self, flow: &mut Flow, out: &mut String) {
         if let Mask::Either(begun) = &mut flow.masker {
             let text = std::mem::take(begun);
             self.decide(flow, false);

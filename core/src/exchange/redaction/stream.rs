@@ -5,8 +5,8 @@
 use super::screen::{Flow, Screen};
 use crate::dialect::ClientDialect;
 use crate::dialect::texts::{Closing, Found, Repeats, Shell, StreamEvent};
+use crate::exchange::events::{self, Events};
 use crate::redact::{Outcome, RuleId};
-use crate::stream::sse;
 
 /// Masks the client's stream.
 #[derive(Debug)]
@@ -17,8 +17,7 @@ pub(crate) struct StreamMask {
     /// Whether anything is replaced: then the chances of tokens are left out, which would tell what it was.
     replaces: bool,
     screen: Screen,
-    /// The beginning of an event.
-    pending: Vec<u8>,
+    events: Events,
     texts: Vec<Text>,
     /// How many events were added to the stream.
     added: i64,
@@ -51,7 +50,7 @@ impl StreamMask {
             array,
             replaces,
             screen,
-            pending: Vec::new(),
+            events: Events::new(array),
             texts: Vec::new(),
             added: 0,
             number: 0,
@@ -75,25 +74,15 @@ impl StreamMask {
 
     /// Takes more of the client's stream; what it becomes is appended to `out`.
     pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        self.pending.extend_from_slice(bytes);
-        let pending = std::mem::take(&mut self.pending);
-        let mut from = 0;
-        while self.blocked.is_none()
-            && let Some(length) = self.next(pending.get(from..).unwrap_or_default())
-        {
-            let event = pending.get(from..from + length).unwrap_or_default();
-            self.event(event, out);
-            from += length;
-        }
-        if self.blocked.is_none() {
-            self.pending = pending.get(from..).unwrap_or_default().to_vec();
-        }
+        let mut events = std::mem::take(&mut self.events);
+        events.push(bytes, &mut |event| self.event(event, out));
+        self.events = events;
     }
 
     /// The stream has ended; what is left of it is appended to `out`.
     pub(crate) fn end(&mut self, out: &mut Vec<u8>) {
-        let rest = std::mem::take(&mut self.pending);
-        if self.blocked.is_none() && !rest.is_empty() {
+        let rest = self.events.rest();
+        if !rest.is_empty() {
             self.event(&rest, out);
         }
         if self.blocked.is_none() {
@@ -112,35 +101,21 @@ impl StreamMask {
         self.screen.take_outcome()
     }
 
-    /// How long the next whole event is, or what stands between two elements of an array.
-    fn next(&self, bytes: &[u8]) -> Option<usize> {
-        match self.array {
-            false => sse::end_of_event(bytes, 0),
-            true => match bytes.first()? {
-                b'{' => end_of_object(bytes),
-                _ => Some(bytes.iter().position(|byte| *byte == b'{').unwrap_or(bytes.len())),
-            },
-        }
-    }
-
-    fn event(&mut self, raw: &[u8], out: &mut Vec<u8>) {
-        if self.array {
-            match std::str::from_utf8(raw) {
-                Ok(data) if data.starts_with('{') => self.data(raw, "", data, out),
-                _ => out.extend_from_slice(raw),
-            }
-            return;
+    /// Returns whether more may come.
+    fn event(&mut self, raw: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.blocked.is_some() {
+            return false;
         }
         let mut is_data = false;
-        let stripped = raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw);
-        let parsed = sse::parse(stripped, 0, &mut |event| {
+        let parsed = events::read(self.array, raw, &mut |name, data| {
             is_data = true;
-            self.data(raw, event.name, &event.data, out);
+            self.data(raw, name, data, out);
         });
-        // Comments pass at once; what is not UTF-8 has been refused before.
-        if !is_data && parsed.is_ok() {
+        // Comments pass at once, and what stands between elements; what is not UTF-8 has been refused before.
+        if !is_data && (parsed.is_ok() || self.array) {
             out.extend_from_slice(raw);
         }
+        self.blocked.is_none()
     }
 
     fn data(&mut self, raw: &[u8], name: &str, data: &str, out: &mut Vec<u8>) {
@@ -276,25 +251,4 @@ impl StreamMask {
         }
         out.push(b'\n');
     }
-}
-
-/// How long the JSON object is that a text begins with, once it is whole.
-pub(in crate::exchange) fn end_of_object(bytes: &[u8]) -> Option<usize> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' if !in_string => depth += 1,
-            b'}' if !in_string => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(at + 1);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
 }

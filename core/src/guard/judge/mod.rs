@@ -17,12 +17,14 @@ use crate::access::{Patterns, Place};
 use crate::credential::{Authentication, Secret, Unsigned};
 use crate::failure::{Blame, Failure};
 use crate::identity::Caller;
-use crate::policy::{Document, Faults, GuardKind, JudgeAsks, JudgeEntry, Provider, SourcePlace, Target};
+use crate::policy::{
+    Document, Faults, GuardKind, JudgeAsks, JudgeEntry, Provider, SourcePlace, Target, WindowEntry,
+};
 use crate::price::Pricing;
 use crate::redact::Direction;
 use crate::usage::Usage;
 
-pub(crate) use texts::{of_answer, of_request};
+pub(crate) use texts::{Reader, of_answer, of_request};
 
 /// A judge of a policy's.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(crate) struct Judge {
     pub(crate) timeout: Duration,
     /// Whether what it gives no verdict on goes on.
     pub(crate) fails_open: bool,
+    /// The windows in which it judges streams; `None` where it judges them as wholes.
+    pub(crate) window: Option<WindowEntry>,
 }
 
 /// Whom it asks.
@@ -144,13 +148,13 @@ impl Guards {
                 Secret::new(format!("Bearer {value}"))
             };
             let Some(service) = Service::new(judge, providers, pricing, &mut secret) else { continue };
-            let (timeout, fails_open) = (judge.timeout, judge.fails_open);
             self.judges.push(Judge {
                 guard,
                 service,
                 cluster: judge.cluster(&entry.name),
-                timeout,
-                fails_open,
+                timeout: judge.timeout,
+                fails_open: judge.fails_open,
+                window: judge.window,
             });
         }
         self

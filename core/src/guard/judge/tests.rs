@@ -327,6 +327,13 @@ fn the_parts_of_a_stream_are_one_text() {
     assert_eq!(texts_of(ClientDialect::Gemini, &events), ["Hello"]);
     assert_eq!(texts_of(ClientDialect::Gemini, &list), ["Hello"]);
 
+    // What the vendor says of the usage is nobody's to judge.
+    let usage = json!({"usageMetadata": {"promptTokensDetails": [{"modality": "TEXT"}]}});
+    assert_eq!(texts_of(ClientDialect::Gemini, &format!("{events}{}", event(usage))), ["Hello"]);
+    let begun =
+        json!({"type": "message_start", "message": {"content": [], "usage": {"inference_geo": "eu"}}});
+    assert!(texts_of(ClientDialect::Anthropic, &event(begun)).is_empty());
+
     for broken in ["data: {\n\n", "[{]", "data: \u{1}\n\n"] {
         assert!(of_answer(ClientDialect::Gemini, true, broken.as_bytes()).is_err(), "{broken}");
     }

@@ -1,7 +1,7 @@
 //! The texts of requests and answers as judges get them: each message's together, a stream's parts as wholes.
 
 use crate::dialect::ClientDialect;
-use crate::dialect::texts::{self, Found, Repeats, Side, Source, StreamEvent};
+use crate::dialect::texts::{self, Found, Place, Repeats, Side, StreamEvent};
 use crate::failure::Failure;
 use crate::guard::{Passage, Passages};
 use crate::json::{self, Raw};
@@ -18,7 +18,7 @@ pub(crate) fn of_answer(client: ClientDialect, stream: bool, body: &[u8]) -> Res
         return of_body(client, Side::Answer, body);
     }
     let unreadable = || Failure::malformed("The provider's stream could not be read.");
-    let mut said = Said { client, passages: Vec::new(), names: Vec::new(), streamed: false };
+    let mut said = Said { reader: Reader::new(client), passages: Vec::new(), names: Vec::new() };
     let mut faulty = false;
     if body.trim_ascii_start().starts_with(b"[") {
         // Google's streams are one JSON list where nobody asks for events.
@@ -37,6 +37,7 @@ fn of_body(client: ClientDialect, side: Side, body: &[u8]) -> Result<Vec<Passage
     texts::walk(client, side, body, &mut |place, found| {
         if let Found::Text(text) | Found::Json(text) | Found::Delta { text, .. } = found
             && !text.trim().is_empty()
+            && !(side == Side::Answer && is_of_usage(place))
         {
             passages.add(place, text);
         }
@@ -45,61 +46,92 @@ fn of_body(client: ClientDialect, side: Side, body: &[u8]) -> Result<Vec<Passage
     Ok(passages.0)
 }
 
-/// What a stream has said.
-struct Said {
+/// Reads what the events of a client's stream say.
+#[derive(Debug)]
+pub(crate) struct Reader {
     client: ClientDialect,
-    passages: Vec<Passage>,
-    /// Which of its texts each passage is.
-    names: Vec<String>,
     /// Whether any text came in parts: what says it again says nothing new then.
     streamed: bool,
 }
 
-impl Said {
-    /// Takes an event's data; returns whether it could be read.
-    fn event(&mut self, data: &str) -> bool {
-        // How streams of OpenAI's end.
+/// An event is none of the client's dialect.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+impl Reader {
+    pub(crate) fn new(client: ClientDialect) -> Self {
+        Self { client, streamed: false }
+    }
+
+    /// Gives each text of an event's data to `say`, with the name of the one that it is a part of; what is said as a whole has none.
+    /// Returns the event; `None` for the word by which streams of OpenAI's end.
+    pub(crate) fn read<'d>(
+        &mut self,
+        data: &'d str,
+        say: &mut dyn FnMut(String, Found<'_>),
+    ) -> Result<Option<StreamEvent<'d>>, Unreadable> {
         if data.trim() == "[DONE]" {
-            return true;
+            return Ok(None);
         }
-        let Ok(event) = StreamEvent::read(self.client, data) else { return false };
+        let event = StreamEvent::read(self.client, data).map_err(|_| Unreadable)?;
         let skips = match event.repeats() {
             Repeats::Nothing => false,
             Repeats::Answer => self.streamed,
             Repeats::Request => true,
         };
-        if skips || !event.is_text() {
-            return true;
+        if !skips && event.is_text() {
+            let walked = event.walk(0, &mut |place, found| {
+                match found {
+                    Found::Delta { text, json } => {
+                        self.streamed = true;
+                        say(event.text_of(place), Found::Delta { text, json: json || event.is_json() });
+                    }
+                    Found::Text(text) | Found::Json(text)
+                        if !text.trim().is_empty() && !is_of_usage(place) =>
+                    {
+                        say(String::new(), found);
+                    }
+                    Found::Text(_) | Found::Json(_) | Found::Unreadable | Found::Tokens => {}
+                }
+                Ok(None)
+            });
+            walked.map_err(|_| Unreadable)?;
         }
-        let walked = event.walk(0, &mut |place, found| {
-            match found {
-                Found::Delta { text, .. } => {
-                    self.streamed = true;
-                    self.add(event.text_of(place), text);
-                }
-                // What a stream says as a whole stands by itself.
-                Found::Text(text) | Found::Json(text) if !text.trim().is_empty() => {
-                    self.add(String::new(), text);
-                }
-                Found::Text(_) | Found::Json(_) | Found::Unreadable | Found::Tokens => {}
-            }
-            Ok(None)
-        });
-        walked.is_ok()
+        Ok(Some(event))
     }
+}
 
-    fn add(&mut self, name: String, text: &str) {
-        let known = self.names.iter().position(|other| !name.is_empty() && *other == name);
-        match known.and_then(|at| self.passages.get_mut(at)) {
-            Some(passage) => passage.text.push_str(text),
-            None => {
-                self.passages.push(Passage {
-                    message: String::new(),
-                    source: Source::Assistant,
-                    text: text.to_owned(),
-                });
-                self.names.push(name);
+/// Whether a text is a word of the vendor's on what an answer has used.
+fn is_of_usage(place: &Place<'_>) -> bool {
+    let path = place.path();
+    ["usage", "message.usage", "response.usage", "usageMetadata"]
+        .iter()
+        .any(|usage| path.strip_prefix(usage).is_some_and(|rest| rest.starts_with(['.', '['])))
+}
+
+/// What a stream has said.
+struct Said {
+    reader: Reader,
+    passages: Vec<Passage>,
+    /// Which of its texts each passage is.
+    names: Vec<String>,
+}
+
+impl Said {
+    /// Takes an event's data; returns whether it could be read.
+    fn event(&mut self, data: &str) -> bool {
+        let Self { reader, passages, names } = self;
+        let read = reader.read(data, &mut |name, found| {
+            let (Found::Text(text) | Found::Json(text) | Found::Delta { text, .. }) = found else { return };
+            let known = names.iter().position(|other| !name.is_empty() && *other == name);
+            match known.and_then(|at| passages.get_mut(at)) {
+                Some(passage) => passage.text.push_str(text),
+                None => {
+                    passages.push(Passage::of_answer(text.to_owned()));
+                    names.push(name);
+                }
             }
-        }
+        });
+        read.is_ok()
     }
 }

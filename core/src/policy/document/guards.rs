@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::access::{read_names, read_when};
-use super::judge::{JudgeEntry, Vendors, read_judge};
+use super::judge::{self, JudgeEntry, Vendors, read_judge};
 use crate::dialect::texts::Source;
 use crate::guard::{Action, Place, Schema};
 use crate::policy::fields::{Field, Fields};
@@ -184,6 +184,10 @@ fn read_guard(
             faults.add(path, "an answer can't be rerouted: it is there already");
         }
         _ => {}
+    }
+    if let Some(GuardKind::Judge(judge)) = &kind {
+        let names = for_models.as_deref();
+        judge::check(judge, response, names, models, &field.path, faults);
     }
     let otherwise = match word {
         Word::PromptInjection | Word::Judge => vec![Source::User, Source::ToolResult],

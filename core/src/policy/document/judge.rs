@@ -7,7 +7,8 @@ use super::access::read_names;
 use super::guards::read_threshold;
 use super::providers::read_variable;
 use super::source::{SourcePlace, read_cluster, read_path};
-use super::{ProviderEntry, guards};
+use super::{ModelEntry, ProviderEntry, guards};
+use crate::access::Patterns;
 use crate::dialect::ProviderDialect;
 use crate::policy::fields::{Field, Fields};
 use crate::policy::node::Node;
@@ -21,6 +22,17 @@ pub struct JudgeEntry {
     pub timeout: Duration,
     /// Whether what it gives no verdict on goes on.
     pub fails_open: bool,
+    /// The windows in which it judges streams; `None` where it judges them as wholes.
+    pub window: Option<WindowEntry>,
+}
+
+/// How much of a stream a judge is asked about at once, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowEntry {
+    /// What is new since it was asked last: so much at least.
+    pub characters: usize,
+    /// What came before that in the same text: so much at most.
+    pub overlap: usize,
 }
 
 /// Whom a judge asks, and what.
@@ -81,6 +93,9 @@ impl JudgeEntry {
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: std::ops::RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(60);
+const WINDOW: std::ops::RangeInclusive<u64> = 50..=100_000;
+/// An overlap is no longer than so many windows, so that no character is asked about in more than so many questions besides its own.
+const MOST_WINDOWS: u64 = 10;
 
 /// The vendors' APIs that judges may ask: their names, and what is known of them.
 #[derive(Clone, Copy)]
@@ -102,8 +117,7 @@ pub(super) fn read_judge(
     let timeout = fields.optional("timeout").map(|field| read_timeout(&field, faults));
     let words = [("refuse", false), ("pass", true)];
     let on_failure = fields.optional("on_failure").map(|field| field.word(&words, faults));
-    // A stream is held until its verdict; there is no other way yet.
-    fields.optional("stream").and_then(|field| field.word(&[("hold", ())], faults));
+    let window = fields.optional("stream").map(|field| read_stream(&field, faults));
     let mut all = [moderation, chat, webhook].into_iter().flatten();
     let (Some(asks), None) = (all.next(), all.next()) else {
         faults.add(path, "a judge has `moderation`, `chat` or `webhook`, one of them");
@@ -113,7 +127,50 @@ pub(super) fn read_judge(
         asks: asks?,
         timeout: timeout.unwrap_or(Some(DEFAULT_TIMEOUT))?,
         fails_open: on_failure.unwrap_or(Some(false))?,
+        window: window.unwrap_or(Some(None))?,
     })
+}
+
+/// What a judge's fields have to fit: the directions that its guard looks at, and the models that it is for (all, where none are named).
+pub(super) fn check(
+    judge: &JudgeEntry,
+    response: bool,
+    names: Option<&[String]>,
+    models: &[ModelEntry],
+    path: &str,
+    faults: &mut Faults,
+) {
+    if judge.window.is_some() && !response {
+        faults.add(format!("{path}.stream"), "this guard looks at requests only, which are no streams");
+    }
+    let judged = names.map(Patterns::new);
+    let mut models =
+        models.iter().filter(|model| judged.as_ref().is_none_or(|names| names.matches(&model.name)));
+    if let Some(model) = models.find(|model| model.idle_timeout <= judge.timeout) {
+        let (name, idle) = (&model.name, humantime::format_duration(model.idle_timeout));
+        faults.add(
+            format!("{path}.timeout"),
+            format!("has to be shorter than the `idle_timeout` of the model `{name}` ({idle}), which ends the wait"),
+        );
+    }
+}
+
+/// `hold`, or the windows in which streams are judged.
+fn read_stream(field: &Field<'_>, faults: &mut Faults) -> Option<Option<WindowEntry>> {
+    if let Node::Text(_) = field.node {
+        return field.word(&[("hold", None)], faults);
+    }
+    let mut fields = Fields::of(field, faults)?;
+    let window = fields.required("window", faults).and_then(|field| field.integer(WINDOW, faults));
+    let most = window.unwrap_or(*WINDOW.end()) * MOST_WINDOWS;
+    let overlap = fields.optional("overlap").map(|field| field.integer(0..=most, faults));
+    fields.finish(faults);
+    let window = window?;
+    let overlap = overlap.unwrap_or(Some(window / 4))?;
+    Some(Some(WindowEntry {
+        characters: usize::try_from(window).ok()?,
+        overlap: usize::try_from(overlap).ok()?,
+    }))
 }
 
 fn read_moderation(field: &Field<'_>, vendors: Vendors<'_>, faults: &mut Faults) -> Option<JudgeAsks> {
@@ -253,7 +310,7 @@ mod tests {
         let text = format!(
             "version: 1\nproviders:\n  openai: {{dialect: openai, endpoint: 'https://a.test/v1', credential: none}}\n  \
              claude: {{dialect: anthropic, endpoint: 'https://b.test', credential: none}}\nmodels: \
-             {{gpt: {{targets: [{{provider: openai, model: gpt}}]}}}}\nguards: [{{name: j, kind: judge, {guard}}}]\n"
+             {{gpt: {{targets: [{{provider: openai, model: gpt}}], idle_timeout: 20s}}}}\nguards: [{{name: j, kind: judge, {guard}}}]\n"
         );
         let document = Document::parse(text.as_bytes())
             .map_err(|faults| faults.0.into_iter().map(|fault| fault.path).collect::<Vec<_>>())?;
@@ -288,6 +345,25 @@ mod tests {
     }
 
     #[test]
+    fn streams_are_held_or_judged_in_windows() {
+        let window = |stream: &str| {
+            let judge = read(&format!("moderation: {{provider: openai}}, on: [request, response]{stream}"));
+            judge.unwrap().window.map(|window| (window.characters, window.overlap))
+        };
+        assert_eq!(window(""), None);
+        assert_eq!(window(", stream: hold"), None);
+        assert_eq!(window(", stream: {window: 1000}"), Some((1000, 250)));
+        assert_eq!(window(", stream: {window: 50, overlap: 500}"), Some((50, 500)));
+        assert_eq!(window(", stream: {window: 100000, overlap: 0}"), Some((100_000, 0)));
+    }
+
+    #[test]
+    fn a_judge_of_other_models_may_take_longer() {
+        assert!(read("moderation: {provider: openai}, models: [other], timeout: 20s").is_ok());
+        assert!(read("moderation: {provider: openai}, timeout: 19999ms").is_ok());
+    }
+
+    #[test]
     fn every_fault_is_told_by_its_path() {
         let own = "moderation: {provider: openai}";
         let long = "model: m, instruction: i";
@@ -312,7 +388,15 @@ mod tests {
             (format!("{own}, timeout: 1ms"), ".timeout"),
             (format!("{own}, timeout: 2m"), ".timeout"),
             (format!("{own}, on_failure: wait"), ".on_failure"),
-            (format!("{own}, stream: windows"), ".stream"),
+            (format!("{own}, on: [response], stream: windows"), ".stream"),
+            (format!("{own}, on: [response], stream: {{overlap: 1}}"), ".stream.window"),
+            (format!("{own}, on: [response], stream: {{window: 49}}"), ".stream.window"),
+            (format!("{own}, on: [response], stream: {{window: 100001}}"), ".stream.window"),
+            (format!("{own}, on: [response], stream: {{window: 100, overlap: 1001}}"), ".stream.overlap"),
+            (format!("{own}, on: [response], stream: {{window: 100, overlap: -1}}"), ".stream.overlap"),
+            (format!("{own}, on: [response], stream: {{window: 100, step: 5}}"), ".stream.step"),
+            (format!("{own}, stream: {{window: 100}}"), ".stream"),
+            (format!("{own}, models: [g*], timeout: 20s"), ".timeout"),
             (format!("{own}, action: {{replace: x}}"), ".action"),
             (format!("{own}, on: [response], action: {{reroute: gpt}}"), ".action"),
             (format!("{own}, when: {{providers: [openai]}}"), ".when"),

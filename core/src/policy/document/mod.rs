@@ -20,7 +20,7 @@ use std::collections::HashSet;
 pub use access::{RequireEntry, RuleEntry, WhenEntry};
 pub use callers::{CallersEntry, CertificateEntry, CertificateName, KeyEntry};
 pub use guards::{GuardEntry, GuardKind};
-pub use judge::{JudgeAsks, JudgeEntry};
+pub use judge::{JudgeAsks, JudgeEntry, WindowEntry};
 pub use jwt::JwtEntry;
 pub use limits::LimitEntry;
 pub use limits_sync::{OnLost, SyncCheck, SyncEntry};
