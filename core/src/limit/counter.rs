@@ -231,7 +231,9 @@ impl Counter {
         match meter {
             Meter::Rate { .. } => {
                 let room = meter.capacity().saturating_sub(self.held()).saturating_sub(amount);
-                Some(self.drained_to(meter, room))
+                // Nothing drains until the clock is where it has been.
+                let ahead = Duration::from_nanos(self.since.saturating_sub(nanos(now)));
+                Some(ahead + self.drained_to(meter, room))
             }
             Meter::Budget { .. } => self.standing(meter, now).reset,
             Meter::Concurrency { .. } => Some(Duration::from_secs(1)),

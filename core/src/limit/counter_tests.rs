@@ -90,6 +90,13 @@ fn a_clock_that_goes_back_frees_nothing_and_leaves_nothing_stuck() {
         0,
         "not stuck until the clock is there again"
     );
+    let mut counter = Counter::default();
+    counter.advance(&MINUTE, seconds(EVENING + 30));
+    counter.charge(&MINUTE, 7);
+    let wait = counter.wait(&MINUTE, 1, seconds(EVENING + 30)).expect("ends");
+    assert_eq!(at(&MINUTE, &mut counter, seconds(EVENING + 10)), 7);
+    let longer = counter.wait(&MINUTE, 1, seconds(EVENING + 10));
+    assert_eq!(longer, Some(wait + seconds(20)), "nothing drains until the clock is there again");
 }
 
 #[test]

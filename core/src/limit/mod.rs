@@ -137,8 +137,8 @@ impl Limits {
         self.limits.iter()
     }
 
-    /// Every counter that says something at `now` (since the Unix epoch), with the position of its limit and what it counts; limit
-    /// by limit, in the policy's order.
+    /// Every counter that says something at `now` (since the Unix epoch), with the position of its limit and what it counts; in no
+    /// order.
     pub fn counters(&self, memory: &dyn SharedMemory, now: Duration) -> Vec<(usize, String, Counter)> {
         let mut counters = Vec::new();
         for shelf in &self.shelves {
@@ -148,7 +148,6 @@ impl Limits {
             counters
                 .extend(found.filter_map(|(at, subject, counter)| Some((*shelf.get(at)?, subject, counter))));
         }
-        counters.sort_by_key(|(position, _, _)| *position);
         counters
     }
 

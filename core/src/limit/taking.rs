@@ -36,7 +36,7 @@ pub(super) fn shelved<'l>(
         Some(Taking { position, limit, amount: limit.unit.amount_of(amounts)? })
     });
     let mut takings: Vec<_> = takings.collect();
-    takings.sort_by_key(|taking| (taking.limit.shelf, taking.position));
+    takings.sort_unstable_by_key(|taking| (taking.limit.shelf, taking.position));
     takings
 }
 
