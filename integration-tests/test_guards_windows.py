@@ -16,6 +16,7 @@ from support.limits import Wish, body, crowd, lines, logged, metric, quiet
 from support.waiting import until
 from test_guards_answers import WITHHELD
 from test_guards_judges import AT_ONCE, ENVIRONMENT, PATHS, error_of, hang_up, judged
+from test_limits_report import comes_to, table
 
 WINDOW = {"window": 60, "overlap": 20}
 # A text of several windows, of which none has the word.
@@ -341,7 +342,7 @@ def test_the_sdks_understand_how_a_stream_ends(mock_vendors, vendors, judges):
 
 
 def test_a_vendor_that_would_go_on_is_stopped(mock_vendors, vendors, judges):
-    limits = [{"name": "tokens", "unit": "tokens", "per": "hour", "limit": 1_000_000}]
+    limits = [{"name": "tokens", "unit": "tokens", "per": "day", "limit": 1_000_000}]
     with Gateway(judged(mock_vendors, judges, guard("webhook", judges, on=["response"], stream=WINDOW), limits=limits), *AT_ONCE, environment=ENVIRONMENT) as gateway:
         for model in MODELS:
             vendors.pace(model, gap_ms=20)
@@ -350,6 +351,11 @@ def test_a_vendor_that_would_go_on_is_stopped(mock_vendors, vendors, judges):
             assert seen.withheld in seen.text and time.monotonic() - begun < 6
             [line] = lines(gateway, 1, skip=logged(gateway) - 1)
             assert 60 < int(line["output_tokens"]) < 400, line
+        # What was produced until then is what the limit has been charged, and nothing is held any more.
+        charged = sum(int(line["input_tokens"]) + int(line["output_tokens"]) for line in lines(gateway, len(MODELS)))
+        (counter,) = table(gateway)
+        for column, count in (("USED", charged), ("HELD", 0)):
+            comes_to(gateway, column, {counter: str(count)})
         assert gateway.wasm_trouble() == []
 
 
