@@ -97,9 +97,42 @@ fn every_form_of_a_document_is_read_alike() {
 }
 
 #[test]
-fn a_plan_shows_no_credential() {
-    let plan = load(GOOD.as_bytes(), &environment).expect("is good");
-    assert!(!format!("{plan:?}").contains("sk-secret"));
+fn a_plan_shows_no_secret() {
+    let document = r#"
+version: 1
+providers:
+  openai: {dialect: openai, endpoint: "https://api.openai.com/v1", credential: {env: OPENAI}}
+  claude: {dialect: anthropic, endpoint: "https://api.anthropic.com", credential: {env: ANTHROPIC}}
+  amazon: {dialect: bedrock, endpoint: "https://bedrock-runtime.eu-central-1.amazonaws.com", region: eu-central-1, credential: {aws_env: true}}
+models:
+  chat: {targets: [{provider: openai, model: gpt-4o}, {provider: claude, model: claude-haiku-4-5}, {provider: amazon, model: amazon.nova-lite-v1:0}]}
+callers: {anonymous: allow}
+redaction: {rules: [pii], request: pseudonym, response: hash, key: {env: PSEUDONYMS}}
+guards:
+  - {name: moderated, kind: judge, moderation: {provider: openai}}
+  - {name: asked, kind: judge, chat: {provider: claude, model: claude-haiku-4-5, instruction: "Judge."}}
+  - {name: hooked, kind: judge, webhook: {url: "https://judge.example/v1", credential: {env: WEBHOOK}}}
+"#;
+    let asked = std::cell::RefCell::new(Vec::new());
+    let secret = |name: &str| format!("hidden-{name}-0123456789abcdef0123456789abcdef");
+    let plan = load(document.as_bytes(), &|name| {
+        asked.borrow_mut().push(name.to_owned());
+        Some(secret(name))
+    });
+    let plan = plan.unwrap_or_else(|faults| panic!("{faults}"));
+    let asked = asked.into_inner();
+    for name in ["OPENAI", "ANTHROPIC", "AWS_SECRET_ACCESS_KEY", "PSEUDONYMS", "WEBHOOK"] {
+        assert!(asked.iter().any(|known| known == name), "{name} is in the plan: {asked:?}");
+    }
+    for shown in [format!("{plan:?}"), format!("{plan:#?}")] {
+        for name in &asked {
+            let bytes = format!("{:?}", format!("hidden-{name}").as_bytes());
+            let found = shown.contains(&format!("hidden-{name}"))
+                || shown.contains(bytes.trim_matches(['[', ']']))
+                || shown.replace([' ', '\n'], "").contains(&bytes.trim_matches(['[', ']']).replace(' ', ""));
+            assert!(!found, "{name}");
+        }
+    }
 }
 
 #[test]
