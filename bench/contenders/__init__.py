@@ -7,13 +7,14 @@ from .envoy import Bare, ExtProc, Lua
 from .litellm import LiteLlm
 from .mlflow import MlFlow
 from .portkey import Portkey
-from .sluice import Empty, Everything, translations
+from .sluice import Empty, Everything, Redaction, translations
 from .tensorzero import TensorZero
 
 ALL: list[Contender] = [
     Bare(),
     Empty(),
     Everything(),
+    Redaction(),
     *translations(),
     Lua(),
     ExtProc(),

@@ -117,6 +117,15 @@ class Everything(Sluice):
         return [f"authorization: Bearer {KEY}"]
 
 
+class Redaction(Sluice):
+    name = "sluice-redaction"
+    title = "Sluice, redaction alone"
+    settings = "the empty policy with all packs of redaction, masked in both directions"
+
+    def policy(self, vendor: str, port: int) -> dict:
+        return document(vendor, port) | {"redaction": OPTIONAL["redaction"]}
+
+
 class Translation(Sluice):
     def __init__(self, dialect: str) -> None:
         self.dialect = dialect
