@@ -20,6 +20,10 @@ const ATTEMPTS: u32 = 64;
 /// How often a change is tried that must not be lost.
 const SETTLING_ATTEMPTS: u32 = 4096;
 
+/// For so long a counter that says nothing stays beside others of its subject, in seconds: a clock that was ahead for a moment must
+/// not have taken what was used away when it is back.
+const REMEMBERED: u64 = 32 * 86_400;
+
 /// Where the counters of one limit lie, and how they count.
 #[derive(Debug)]
 pub struct Book {
@@ -204,15 +208,6 @@ pub(super) fn change_all(
         if value.is_empty() {
             first.note(memory, slot)?;
         }
-        let mut new = Vec::with_capacity(value.len() + subject.len() + 64 * books.len());
-        match &entry {
-            Some(Entry { place, .. }) => {
-                new.extend_from_slice(value.get(..place.start).unwrap_or_default());
-                new.extend_from_slice(value.get(place.end..).unwrap_or_default());
-            }
-            // A new one is the time to forget others.
-            None => keep_living(value, now, &mut new),
-        }
         let mut all = Vec::with_capacity(known.len() + 64 * books.len());
         keep_others(known, books, now, &mut all);
         for (book, counter) in books.iter().zip(kept) {
@@ -221,7 +216,17 @@ pub(super) fn change_all(
             }
             write_counter(book.mark, book.meter.idle_from(counter), counter, &mut all);
         }
+        let mut new = Vec::with_capacity(value.len() + subject.len() + 64 * books.len());
+        // First, so that it is found whatever stands behind it.
         write_entry(subject, &all, &mut new);
+        match &entry {
+            Some(Entry { place, .. }) => {
+                new.extend_from_slice(value.get(..place.start).unwrap_or_default());
+                new.extend_from_slice(value.get(place.end..).unwrap_or_default());
+            }
+            // A new one is the time to forget others.
+            None => keep_living(value, now, &mut new),
+        }
         let fits = first.slots == 1 || new.len() <= MAX_SLOT_BYTES || urgency == Urgency::Settling;
         if fits { Ok((Some(new), (counters, is_changed))) } else { Err(Busy) }
     })
@@ -250,7 +255,8 @@ fn keep_living(slot: &[u8], now: Duration, out: &mut Vec<u8>) {
 /// What becomes of a subject's counters of other limits; some of them may be no longer in the policy.
 fn keep_others(counters: &[u8], books: &Books<'_>, now: Duration, out: &mut Vec<u8>) {
     for each in marked(counters) {
-        if each.idle_from > now.as_secs() && books.iter().all(|book| book.mark != each.mark) {
+        let is_remembered = each.idle_from.saturating_add(REMEMBERED) > now.as_secs();
+        if is_remembered && books.iter().all(|book| book.mark != each.mark) {
             out.extend_from_slice(each.bytes);
         }
     }

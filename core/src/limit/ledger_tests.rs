@@ -100,13 +100,38 @@ fn a_limit_that_comes_back_finds_its_counters_and_one_that_stays_away_is_forgott
     // A policy without it.
     assert!(charge(&memory, &[&kept], "u", 10, NOW));
     assert_eq!((used(&memory, &kept, "u", NOW), used(&memory, &gone, "u", NOW)), (50, 40));
-    let tomorrow = NOW + Duration::from_secs(86_400);
-    assert!(charge(&memory, &[&kept], "u", 1, tomorrow));
+    let later = NOW + Duration::from_secs(34 * 86_400);
+    assert!(charge(&memory, &[&kept], "u", 1, later));
     let (slot, _) = memory.get(&kept.slot_name(kept.slot_of("u"))).expect("is there");
     let marks: Vec<_> = entries(&slot)
         .flat_map(|entry| marked(entry.counters).map(|each| each.mark).collect::<Vec<_>>())
         .collect();
     assert_eq!(marks, [kept.mark]);
+}
+
+#[test]
+fn a_clock_that_was_ahead_takes_nothing_of_what_lies_beside_away() {
+    let by = [By::User];
+    let (first, beside) = (budget("first", &by), budget("beside", &by));
+    let memory = LocalMemory::default();
+    assert!(charge(&memory, &[&first, &beside], "u", 40, NOW));
+    for days in [1, 30] {
+        // Calls end that hold something of the first alone.
+        assert!(charge(&memory, &[&first], "u", 1, NOW + Duration::from_secs(days * 86_400)));
+        assert_eq!(used(&memory, &beside, "u", NOW), 40, "{days} days ahead, and back");
+    }
+}
+
+#[test]
+fn what_can_not_be_read_hides_nothing_that_is_written() {
+    let memory = LocalMemory::default();
+    let book = budget("b", &[By::User]);
+    // A subject that can be read, and then a length of which nothing follows.
+    memory.swap(&book.slot_name(book.slot_of("")), Version::ABSENT, &[0, 0, 9]);
+    for count in 1..4 {
+        assert!(charge(&memory, &[&book], "", 1, NOW));
+        assert_eq!(used(&memory, &book, "", NOW), count);
+    }
 }
 
 /// Something that happens to a counter: what, how much, and how many seconds later.
