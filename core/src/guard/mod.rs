@@ -28,7 +28,7 @@ use crate::dialect::texts::{self as walker, Found, Source};
 use crate::failure::{Blame, Failure};
 use crate::identity::Caller;
 use crate::policy::{GuardEntry, GuardKind};
-use crate::redact::{self, JsonMasker, Keys, Outcome, RuleId, Session};
+use crate::redact::{self, Keys, Outcome, RuleId, Session};
 use crate::task::Task;
 use injection::Scorer;
 
@@ -388,13 +388,7 @@ impl Passages {
 fn replaced(session: &mut Session, found: Found<'_>, text: &str) -> Option<String> {
     let is_json = matches!(found, Found::Json(_) | Found::Delta { json: true, .. });
     match is_json {
-        true => {
-            let mut out = String::with_capacity(text.len());
-            let mut masker = JsonMasker::default();
-            masker.push(session, text, &mut out);
-            masker.finish(session, &mut out);
-            (out != text).then_some(out)
-        }
+        true => session.mask_json(text),
         false => session.mask(text),
     }
 }

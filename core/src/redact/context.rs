@@ -127,6 +127,21 @@ impl Openings {
         Self { words, triples }
     }
 
+    /// How each of the words begins, as patterns.
+    pub fn patterns(&self) -> impl Iterator<Item = String> {
+        self.words.iter().map(|word| {
+            let mut pattern = String::from("(?i)");
+            for character in word.trim_end_matches('*').chars() {
+                match character {
+                    ' ' => pattern.push_str(r"[ _.\n-]"),
+                    _ if character.is_ascii_punctuation() => pattern.extend(['\\', character]),
+                    _ => pattern.push(character),
+                }
+            }
+            pattern
+        })
+    }
+
     /// The last of these places of a text at which a word may begin: one does, or the text ends before that can be told.
     pub fn last(&self, text: &[u8], places: Range<usize>) -> Option<usize> {
         places
@@ -247,10 +262,17 @@ fn same(text: &[u8], word: &[u8]) -> bool {
     })
 }
 
+/// What assigns a value to what stands before it.
+pub const ASSIGNS: &[u8] = b":=>";
+/// The same as a pattern.
+pub const ASSIGNMENT: &str = "[:=>]";
+/// How far before a value what assigns it can stand, in bytes.
+pub const ASSIGNED: usize = 8;
+
 /// The text before an assignment that ends it, if one does.
 pub fn assigned_to(text: &[u8]) -> Option<&[u8]> {
     let text = trim_end(text, b" \t\"'`", 4);
-    let before = trim_end(text, b":=>", 3);
+    let before = trim_end(text, ASSIGNS, 3);
     let assigned = before.len() < text.len() && text.last() != Some(&b'>') || text.ends_with(b"=>");
     assigned.then(|| trim_end(before, b" \t\"'`]", 4))
 }

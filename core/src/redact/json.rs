@@ -88,8 +88,7 @@ impl JsonMasker {
                 State::String { .. } => match byte {
                     b'\\' => self.state = State::String { escaped: true },
                     b'"' => {
-                        self.masker.push(session, upto(at), out);
-                        self.masker.finish(session, out);
+                        self.masker.end(session, upto(at), out);
                         start = at;
                         self.state = State::Between;
                     }
@@ -157,8 +156,7 @@ impl JsonMasker {
         let bare = std::mem::take(&mut self.bare);
         let context = self.masker.context();
         let mut masked = String::new();
-        self.masker.push(session, &bare, &mut masked);
-        self.masker.finish(session, &mut masked);
+        self.masker.end(session, &bare, &mut masked);
         match quoted && masked != bare {
             true => {
                 self.masker.quote(context);

@@ -7,9 +7,10 @@ use super::automaton::Set;
 use super::cluster::{Cluster, Segment};
 use super::context::Openings;
 use super::normal::{BARRIER, Escapes, Normal};
-use super::redactor::{End, PSEUDONYM_PHONE, Redactor};
+use super::redactor::{End, Gate, PSEUDONYM_PHONE, Redactor, Search};
 use super::scan::{Found, History, Pause, Scan, Unfinished};
 use super::session::{Place, Session};
+use super::sieve::Sieve;
 
 /// How many findings may overlap in a row, and how far, before they are settled.
 const MAX_CLUSTER: usize = 64;
@@ -73,6 +74,12 @@ impl Masker {
 
     /// The text has come to its end; adds the rest to `out`. What is pushed then is another text, to which this one is the context.
     pub fn finish(&mut self, session: &mut Session, out: &mut String) {
+        self.end(session, "", out);
+    }
+
+    /// Takes the rest of the text.
+    pub fn end(&mut self, session: &mut Session, text: &str, out: &mut String) {
+        self.text.push_str(text);
         self.advance(session, out, true);
         (self.pause, self.tail) = (None, None);
     }
@@ -104,9 +111,24 @@ impl Masker {
         self.normal.extend(&self.text, redactor.as_ref(), last);
         redactor.with_caches(|caches| {
             let mut found = Vec::new();
+            let sieve = match last {
+                true => redactor.sieve(caches, self.normal.bytes(), self.position),
+                // What is still to come may make a match of anything.
+                false => Sieve::OPEN,
+            };
             while self.swallow(last) {
                 let text = self.normal.bytes();
-                let at = redactor.next_beginning(text, self.position, self.history.last(text, self.position));
+                let (at, mut gates) = match (&self.pause, text.get(self.position)) {
+                    (Some(pause), Some(byte)) if pause.start() == self.position => {
+                        (self.position, redactor.gates(*byte))
+                    }
+                    _ => {
+                        let (at, history) = (self.position, &self.history);
+                        let (before, reach) = (history.last(text, at), history.reach());
+                        let search = Search { text, at, before, reach, sieve: &sieve, last };
+                        redactor.next_prospect(caches, &search)
+                    }
+                };
                 let settled = at >= self.cluster.end()
                     || self.cluster.len() >= MAX_CLUSTER
                     || self.cluster.start().is_some_and(|start| at >= start + MAX_CLUSTER_BYTES);
@@ -117,17 +139,18 @@ impl Masker {
                     continue;
                 }
                 self.position = at;
-                let gates = match text.get(at) {
+                match text.get(at) {
                     None => break,
                     Some(&BARRIER) => {
                         self.pass_placeholder(at);
                         self.position = at + 1;
                         continue;
                     }
-                    Some(byte) => {
-                        redactor.gates(*byte, || self.history.may_be_near(&redactor.words, text, at))
-                    }
-                };
+                    Some(_) => {}
+                }
+                if gates & Gate::Near.bit() != 0 && !self.history.may_be_near(&redactor.words, text, at) {
+                    gates &= !Gate::Near.bit();
+                }
                 let scan = Scan {
                     redactor: &redactor,
                     actions: session.actions(),

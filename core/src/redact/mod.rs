@@ -20,6 +20,7 @@ mod rule;
 mod rules;
 mod scan;
 mod session;
+mod sieve;
 #[cfg(test)]
 mod tests;
 

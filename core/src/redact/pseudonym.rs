@@ -177,7 +177,9 @@ impl Restorer {
 
     /// The text has come to its end; adds the rest to `out`.
     pub fn finish(&mut self, pseudonyms: &Pseudonyms, out: &mut String) {
-        self.advance(pseudonyms, out, true);
+        if !self.held.is_empty() {
+            self.advance(pseudonyms, out, true);
+        }
     }
 
     fn advance(&mut self, pseudonyms: &Pseudonyms, out: &mut String, last: bool) {

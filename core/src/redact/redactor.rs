@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Mutex;
 
-use super::automaton::{Automaton, Cache, Set};
-use super::context::{Openings, Words};
+use super::LONGEST_MATCH;
+use super::automaton::{Automaton, Cache, Prospect, Set};
+use super::context::{self, Openings, Words};
 use super::custom::Custom;
 use super::normal::{BARRIER, MAX_PLACEHOLDER, Placeholders};
 use super::rule::{Apart, Check, Pattern, Rule, Tail};
+use super::sieve::{Sieve, Signs};
 
 /// Which of a redactor's rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,15 +38,31 @@ pub struct Redactor {
     pub(super) automata: [Automaton; GATES],
     /// Which shape each pattern of an automaton is.
     pub(super) numbers: [Vec<u16>; GATES],
-    /// What each byte can begin: a bit for each gate, and [`WORD`].
+    /// What each byte can begin: a bit for each gate, [`WORD`] and [`ASSIGNS`].
     pub(super) beginnings: [u8; 256],
     /// One of these has to stand before the patterns of [`Gate::Near`].
     pub(super) words: Openings,
+    /// The words, and assignments, as the automaton of [`Gate::Open`] tells them besides its patterns.
+    signs: Signs,
     caches: Mutex<Caches>,
 }
 
-/// The states of each gate's automaton.
-pub(super) type Caches = [Cache; GATES];
+/// The states of each gate's automaton, and those of sifting.
+pub(super) type Caches = [Cache; GATES + 1];
+
+/// Where something is to be looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search<'a> {
+    pub text: &'a [u8],
+    pub at: usize,
+    /// The byte before that place.
+    pub before: Option<u8>,
+    /// Up to where a word may be near that stands before the text.
+    pub reach: usize,
+    pub sieve: &'a Sieve,
+    /// Whether the text has come to its end.
+    pub last: bool,
+}
 
 /// What has to stand before a pattern's match. Where it doesn't, the pattern isn't looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +79,13 @@ pub(super) const GATES: usize = 3;
 
 /// A letter, a digit or an underscore.
 pub(super) const WORD: u8 = 1 << GATES;
+/// What assigns a value to what stands before it.
+const ASSIGNS: u8 = WORD << 1;
+const GATE_BITS: u8 = Gate::ALL_BITS;
 
 impl Gate {
     pub const ALL: [Self; GATES] = [Self::Open, Self::Near, Self::Assigned];
+    pub const ALL_BITS: u8 = (1 << GATES) - 1;
 
     pub fn bit(self) -> u8 {
         1 << self as u8
@@ -150,11 +172,16 @@ impl Redactor {
         }
         let compiled = |texts: &[Cow<'static, str>]| Automaton::new(texts.iter().map(AsRef::as_ref)).ok();
         let [open, near, assigned] = &texts;
-        let automata = [compiled(open)?, compiled(near)?, compiled(assigned)?];
+        let gated = shapes.iter().filter(|shape: &&Shape| shape.gate == Gate::Near);
+        let words = Openings::new(Words::new(gated.flat_map(|shape| shape.near.iter().cloned())));
+        let mut patterns: Vec<String> = words.patterns().collect();
+        let signs = Signs { first: open.len(), assignment: open.len() + patterns.len() };
+        patterns.push(context::ASSIGNMENT.to_owned());
+        let texts = open.iter().map(AsRef::as_ref);
+        let open = Automaton::with_signs(texts, patterns.iter().map(String::as_str)).ok()?;
+        let automata = [open, compiled(near)?, compiled(assigned)?];
         let beginnings = beginnings(&automata);
-        let near = shapes.iter().filter(|shape: &&Shape| shape.gate == Gate::Near);
-        let words = Openings::new(Words::new(near.flat_map(|shape| shape.near.iter().cloned())));
-        Some(Self { rules, shapes, automata, numbers, beginnings, words, caches: Mutex::default() })
+        Some(Self { rules, shapes, automata, numbers, beginnings, words, signs, caches: Mutex::default() })
     }
 
     /// How many rules there are.
@@ -191,28 +218,79 @@ impl Redactor {
         self.beginnings.get(usize::from(byte)).copied().unwrap_or(0)
     }
 
-    /// The gates behind which a pattern can begin with a byte. Whether a word is near is asked only where that matters.
-    pub(super) fn gates(&self, byte: u8, near: impl FnOnce() -> bool) -> u8 {
-        let flags = self.flags(byte) & !WORD;
-        match flags & Gate::Near.bit() != 0 && !near() {
-            true => flags & !Gate::Near.bit(),
-            false => flags,
-        }
+    /// What of a whole text has to be searched, from a place on.
+    pub(super) fn sieve(&self, caches: &mut Caches, text: &[u8], from: usize) -> Sieve {
+        let [open, ..] = &self.automata;
+        let [.., cache] = caches;
+        Sieve::of(open, self.signs, cache, text, from)
     }
 
-    /// The first place from `at` on at which a rule may find something, or a placeholder stands; `before` is the byte before.
-    pub(super) fn next_beginning(&self, text: &[u8], at: usize, before: Option<u8>) -> usize {
+    /// The first place from `search.at` on at which a rule may find something, and behind which gates; or at which a placeholder
+    /// stands, behind none. That what is to be near is near may still have to be looked for.
+    pub(super) fn next_prospect(&self, caches: &mut Caches, search: &Search<'_>) -> (usize, u8) {
+        let Search { text, at, before, reach, sieve, last } = *search;
         let mut word = before.is_some_and(|byte| self.flags(byte) & WORD != 0);
-        let rest = text.get(at..).unwrap_or_default();
-        for (offset, byte) in rest.iter().enumerate() {
-            let flags = self.flags(*byte);
-            let within = word && flags & WORD != 0;
-            if flags & !WORD != 0 && !within || *byte == BARRIER {
-                return at + offset;
+        // What is assigned to may stand before.
+        let mut assigned = at + context::ASSIGNED;
+        let mut from = at;
+        while from < text.len() {
+            let (places, gates) = sieve.next(from, reach, text.len());
+            let passed = text.get(from..places.start).unwrap_or_default();
+            if let Some(offset) = memchr::memchr(BARRIER, passed) {
+                return (from + offset, 0);
             }
-            word = flags & WORD != 0;
+            if let Some(byte) = passed.last() {
+                word = self.flags(*byte) & WORD != 0;
+            }
+            from = places.end;
+            let rest = text.get(places.start..).unwrap_or_default();
+            for (offset, byte) in rest.iter().enumerate().take(places.len()) {
+                let at = places.start + offset;
+                let flags = self.flags(*byte);
+                let within = word && flags & WORD != 0;
+                word = flags & WORD != 0;
+                if flags & gates == 0 || within {
+                    match *byte {
+                        BARRIER => return (at, 0),
+                        _ if flags & ASSIGNS != 0 => assigned = at + context::ASSIGNED,
+                        _ => {}
+                    }
+                    continue;
+                }
+                let possible = flags & gates & if at > assigned { !Gate::Assigned.bit() } else { GATE_BITS };
+                if flags & ASSIGNS != 0 {
+                    assigned = at + context::ASSIGNED;
+                }
+                let found = self.prospects(caches, rest.get(offset..).unwrap_or_default(), possible, last);
+                if found != 0 {
+                    return (at, found);
+                }
+            }
         }
-        text.len()
+        (text.len(), 0)
+    }
+
+    /// Those of the gates behind which a match may begin where a text does.
+    fn prospects(&self, caches: &mut Caches, text: &[u8], gates: u8, last: bool) -> u8 {
+        let open = !last && text.len() <= LONGEST_MATCH;
+        let text = text.get(..LONGEST_MATCH).unwrap_or(text);
+        let mut left = 0;
+        for ((gate, automaton), cache) in Gate::ALL.into_iter().zip(&self.automata).zip(caches) {
+            if gates & gate.bit() == 0 {
+                continue;
+            }
+            match automaton.prospect(cache, text) {
+                Prospect::Match => left |= gate.bit(),
+                Prospect::Unfinished if open => left |= gate.bit(),
+                Prospect::Unfinished | Prospect::Nothing => {}
+            }
+        }
+        left
+    }
+
+    /// The gates behind which a pattern can begin with a byte.
+    pub(super) fn gates(&self, byte: u8) -> u8 {
+        self.flags(byte) & GATE_BITS
     }
 
     /// Lends the automata's states.
@@ -260,7 +338,8 @@ fn beginnings(automata: &[Automaton; GATES]) -> [u8; 256] {
         }
         let gates = Gate::ALL.into_iter().zip(&firsts).filter(|(_, firsts)| firsts.has(byte));
         let word = if words.has(byte) { WORD } else { 0 };
-        gates.fold(word, |flags, (gate, _)| flags | gate.bit())
+        let assigns = if context::ASSIGNS.contains(&byte) { ASSIGNS } else { 0 };
+        gates.fold(word | assigns, |flags, (gate, _)| flags | gate.bit())
     })
 }
 

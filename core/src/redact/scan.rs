@@ -70,6 +70,11 @@ pub struct Pause {
 }
 
 impl Pause {
+    /// Where the search began.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     fn is(&self, number: usize, start: usize, cache: &Cache) -> bool {
         self.number == number && self.start == start && self.generation == cache.generation()
     }
@@ -132,6 +137,11 @@ impl History {
         self.passed
     }
 
+    /// Up to where a word may be near, of those that are known.
+    pub fn reach(&self) -> usize {
+        self.reach
+    }
+
     /// What came after so much was put into quotation marks.
     pub fn quote(&mut self, passed: usize) {
         let place = self.before.len().saturating_sub(self.passed - passed);
@@ -157,7 +167,9 @@ impl History {
 
     /// Whether one of the words may stand near enough before a place. It can seem so where none does.
     pub fn may_be_near(&mut self, words: &Openings, text: &[u8], at: usize) -> bool {
-        if let Some(place) = words.last(text, self.looked..at) {
+        // A word that stands farther before reaches neither here nor beyond.
+        let from = self.looked.max(at.saturating_sub(context::BEFORE));
+        if let Some(place) = words.last(text, from..at) {
             self.reach = self.reach.max(place + context::BEFORE);
         }
         self.looked = self.looked.max(at);
@@ -202,7 +214,7 @@ impl Scan<'_> {
         if !quick.is_some_and(|byte| b" \t\"'`:=>".contains(&byte)) {
             return false;
         }
-        context::assigned_to(self.history.window(self.text, start, 8, &mut Vec::new())).is_some()
+        context::assigned_to(self.history.window(self.text, start, context::ASSIGNED, &mut Vec::new())).is_some()
     }
 
     fn run(

@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::action::Action;
+use super::json::JsonMasker;
 use super::masker::Masker;
 use super::normal::Escapes;
 use super::pseudonym::Pseudonyms;
@@ -113,7 +114,14 @@ impl Session {
     /// Masks a whole text. `None`: it stays as it is.
     pub fn mask(&mut self, text: &str) -> Option<String> {
         let mut out = String::with_capacity(text.len());
-        let mut masker = Masker::default();
+        Masker::default().end(self, text, &mut out);
+        (out != text).then_some(out)
+    }
+
+    /// Masks a whole text of JSON. `None`: it stays as it is.
+    pub fn mask_json(&mut self, text: &str) -> Option<String> {
+        let mut out = String::with_capacity(text.len());
+        let mut masker = JsonMasker::default();
         masker.push(self, text, &mut out);
         masker.finish(self, &mut out);
         (out != text).then_some(out)

@@ -56,11 +56,19 @@ impl Screen {
             Found::Delta { text, json } => (text, json),
             Found::Unreadable | Found::Tokens => return None,
         };
-        let mut out = String::with_capacity(text.len());
-        let mut flow = self.flow(json);
-        self.push(&mut flow, text, &mut out);
-        self.end(&mut flow, &mut out);
-        (out != text).then_some(out)
+        let masked = match (self.looks, json) {
+            (false, _) => None,
+            (true, false) => self.session.mask(text),
+            (true, true) => self.session.mask_json(text),
+        };
+        if self.pseudonyms.is_empty() {
+            return masked;
+        }
+        let mut restored = String::with_capacity(text.len());
+        let mut restorer = Restorer::new(if json { Escapes::Json } else { Escapes::Text });
+        restorer.push(&self.pseudonyms, masked.as_deref().unwrap_or(text), &mut restored);
+        restorer.finish(&self.pseudonyms, &mut restored);
+        (restored != text).then_some(restored)
     }
 
     /// A new text that comes in parts. One that begins as a JSON object does is taken for one.

@@ -22,6 +22,12 @@ const MAX_STATES: usize = 60_000;
 /// How much the transitions may take before they are forgotten and made anew, in bytes.
 const MAX_CACHE: usize = 2 << 20;
 
+/// How many states may be made for one text that is sifted.
+const MAX_NEW_STATES: usize = 2_000;
+/// Members of sifting states that are no states: what the last byte was.
+const AFTER_WORD: u32 = u32::MAX;
+const AFTER_OTHER: u32 = u32::MAX - 1;
+
 /// A state of an [`Automaton`]'s [`Cache`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State(u16);
@@ -29,11 +35,41 @@ pub struct State(u16);
 impl State {
     const UNKNOWN: Self = Self(0);
     const DEAD: Self = Self(1);
+    /// Set where a pattern matches, so that most states tell at once that none does.
+    const ACCEPTS: u16 = 1 << 15;
 
     /// Whether no more text can make a match.
     pub fn is_dead(self) -> bool {
         self == Self::DEAD
     }
+
+    /// Whether a pattern matches what was read up to this state.
+    pub fn accepts(self) -> bool {
+        self.0 & Self::ACCEPTS != 0
+    }
+
+    fn number(self) -> usize {
+        usize::from(self.0 & !Self::ACCEPTS)
+    }
+}
+
+/// How a search from one place begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prospect {
+    /// Nothing matches, whatever comes behind the text.
+    Nothing,
+    /// Something matches; maybe not the longest.
+    Match,
+    /// Nothing does up to the text's end, but something may behind it.
+    Unfinished,
+}
+
+/// How far a text was [sifted](Automaton::sift).
+#[derive(Debug)]
+pub struct Sifting {
+    state: State,
+    /// How many states there may be; with more, it is quicker to search.
+    most: usize,
 }
 
 /// The patterns, compiled.
@@ -43,6 +79,8 @@ pub struct Automaton {
     sets: Vec<Set>,
     /// The state at which each pattern begins.
     starts: Vec<u32>,
+    /// The same of what is only told from a text's places, and may begin within words; `None` where it was too much.
+    signs: Option<Vec<u32>>,
     /// Bytes that no pattern tells apart are of one class.
     classes: [u8; 256],
     class_count: usize,
@@ -84,15 +122,31 @@ enum Step {
 impl Automaton {
     /// Compiles patterns; a fault comes with the number of its pattern.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, (usize, Fault)> {
-        let mut builder = Builder::default();
-        let mut starts = Vec::new();
-        for (number, pattern) in patterns.into_iter().enumerate() {
-            let start = builder.pattern(pattern, number).map_err(|fault| (number, fault))?;
-            starts.push(start);
+        let (builder, starts) = Builder::of(patterns)?;
+        Ok(Self::of(builder, starts, None))
+    }
+
+    /// The same, with other patterns that [sifting](Self::sift) tells besides: their numbers follow those of the first.
+    pub fn with_signs<'a>(
+        patterns: impl IntoIterator<Item = &'a str>,
+        signs: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, (usize, Fault)> {
+        let (mut builder, starts) = Builder::of(patterns)?;
+        let count = builder.states.len();
+        let numbered = signs.into_iter().zip(starts.len()..);
+        let signs: Option<Vec<u32>> = numbered.map(|(sign, number)| builder.pattern(sign, number).ok()).collect();
+        if signs.is_none() {
+            builder.states.truncate(count);
         }
-        let (classes, examples) = classes(&builder.sets);
+        Ok(Self::of(builder, starts, signs))
+    }
+
+    fn of(builder: Builder, starts: Vec<u32>, signs: Option<Vec<u32>>) -> Self {
+        let Builder { states, sets, .. } = builder;
+        // Where words begin matters to sifting.
+        let (classes, examples) = classes(&sets, Set::words());
         let class_count = examples.len();
-        Ok(Self { states: builder.states, sets: builder.sets, starts, classes, class_count, examples })
+        Self { states, sets, starts, signs, classes, class_count, examples }
     }
 
     /// What one pattern takes, or what is wrong with it.
@@ -103,6 +157,7 @@ impl Automaton {
             states: builder.states,
             sets: Vec::new(),
             starts: vec![start],
+            signs: None,
             classes: [0; 256],
             class_count: 0,
             examples: Vec::new(),
@@ -138,7 +193,7 @@ impl Automaton {
     #[inline]
     pub fn next(&self, cache: &mut Cache, state: State, byte: u8) -> State {
         let class = self.classes.get(usize::from(byte)).copied().unwrap_or(0);
-        let at = usize::from(state.0) * self.class_count + usize::from(class);
+        let at = state.number() * self.class_count + usize::from(class);
         match cache.next.get(at) {
             Some(0) => self.make(cache, state, class, at),
             Some(next) => State(*next),
@@ -149,12 +204,94 @@ impl Automaton {
     /// The patterns that match what was read up to this state.
     #[inline]
     pub fn matches<'c>(&self, cache: &'c Cache, state: State) -> &'c [u16] {
-        cache.known.get(usize::from(state.0)).map_or(&[], |(_, matches)| matches)
+        cache.known.get(state.number()).map_or(&[], |(_, matches)| matches)
+    }
+
+    /// What is to be found at a text's beginning: most places of most texts are told from all patterns by a few bytes.
+    /// Every [`State`] from before is void after it.
+    pub fn prospect(&self, cache: &mut Cache, text: &[u8]) -> Prospect {
+        self.relieve(cache);
+        let mut state = self.start(cache);
+        for byte in text {
+            state = self.next(cache, state, *byte);
+            if state.is_dead() {
+                return Prospect::Nothing;
+            }
+            if state.accepts() {
+                return Prospect::Match;
+            }
+        }
+        Prospect::Unfinished
+    }
+
+    /// Goes on through a text and stops behind the first byte at which something ends that began at or behind the first `state`: a
+    /// pattern, if not within a word, or a sign. Returns how far it came.
+    ///
+    /// So a text is told from all patterns in one pass, wherever they might begin. `None`: it would take too many states.
+    pub fn sift(&self, cache: &mut Cache, sifting: &mut Sifting, text: &[u8]) -> Option<usize> {
+        let mut state = sifting.state;
+        for (at, byte) in text.iter().enumerate() {
+            let class = self.classes.get(usize::from(*byte)).copied().unwrap_or(0);
+            let place = state.number() * self.class_count + usize::from(class);
+            state = match cache.next.get(place) {
+                Some(0) if cache.known.len() < sifting.most => self.make_sifting(cache, state, class, place),
+                Some(0) | None => return None,
+                Some(next) => State(*next),
+            };
+            if state.accepts() {
+                sifting.state = state;
+                return Some(at + 1);
+            }
+        }
+        sifting.state = state;
+        Some(text.len())
+    }
+
+    /// Begins to sift a text of some length; `None` where this automaton doesn't. Every [`State`] from before is void after it.
+    pub fn begin_sifting(&self, cache: &mut Cache, length: usize) -> Option<Sifting> {
+        self.signs.as_ref()?;
+        self.relieve(cache);
+        let state = match cache.start {
+            Some(start) => start,
+            None => {
+                cache.clear(self);
+                let start = cache.number(self, vec![AFTER_OTHER]);
+                cache.start = Some(start);
+                start
+            }
+        };
+        Some(Sifting { state, most: cache.known.len() + MAX_NEW_STATES.min(32 + length / 8) })
+    }
+
+    /// What ended where sifting stopped: patterns, and signs by the numbers behind theirs.
+    pub fn sifted<'c>(&self, cache: &'c Cache, sifting: &Sifting) -> &'c [u16] {
+        self.matches(cache, sifting.state)
+    }
+
+    #[cold]
+    fn make_sifting(&self, cache: &mut Cache, state: State, class: u8, at: usize) -> State {
+        let Some((members, _)) = cache.known.get(state.number()) else { return State::DEAD };
+        let mut members = members.to_vec();
+        let byte = self.examples.get(usize::from(class)).copied().unwrap_or(0);
+        let is_word = Set::words().has(byte);
+        let within = is_word && members.contains(&AFTER_WORD);
+        cache.begin(self);
+        let patterns = self.starts.iter().filter(|_| !within);
+        for start in patterns.chain(self.signs.iter().flatten()) {
+            cache.close(self, *start, &mut members);
+        }
+        let mut closure = vec![if is_word { AFTER_WORD } else { AFTER_OTHER }];
+        self.go_on(cache, &members, byte, &mut closure);
+        let next = cache.number(self, closure);
+        if let Some(entry) = cache.next.get_mut(at) {
+            *entry = next.0;
+        }
+        next
     }
 
     /// Forgets states when they have become many. Every [`State`] is void after it.
     pub fn relieve(&self, cache: &mut Cache) {
-        if cache.next.len() * size_of::<u16>() > MAX_CACHE || cache.known.len() > usize::from(u16::MAX) - 300
+        if cache.next.len() * size_of::<u16>() > MAX_CACHE || cache.known.len() > usize::from(State::ACCEPTS) - 300
         {
             *cache = Cache { generation: cache.generation + 1, ..Cache::default() };
         }
@@ -172,23 +309,28 @@ impl Automaton {
 
     #[cold]
     fn make(&self, cache: &mut Cache, state: State, class: u8, at: usize) -> State {
-        let Some((members, _)) = cache.known.get(usize::from(state.0)) else { return State::DEAD };
+        let Some((members, _)) = cache.known.get(state.number()) else { return State::DEAD };
         let members = members.clone();
         let byte = self.examples.get(usize::from(class)).copied().unwrap_or(0);
-        cache.begin(self);
         let mut closure = Vec::new();
-        for member in &members {
-            if let Step::Byte { set, next } = self.step(*member)
-                && self.sets.get(usize::from(set)).is_some_and(|set| set.has(byte))
-            {
-                cache.close(self, next, &mut closure);
-            }
-        }
+        self.go_on(cache, &members, byte, &mut closure);
         let next = cache.number(self, closure);
         if let Some(entry) = cache.next.get_mut(at) {
             *entry = next.0;
         }
         next
+    }
+
+    /// Adds what these states become by a byte.
+    fn go_on(&self, cache: &mut Cache, members: &[u32], byte: u8, closure: &mut Vec<u32>) {
+        cache.begin(self);
+        for member in members {
+            if let Step::Byte { set, next } = self.step(*member)
+                && self.sets.get(usize::from(set)).is_some_and(|set| set.has(byte))
+            {
+                cache.close(self, next, closure);
+            }
+        }
     }
 
     fn step(&self, state: u32) -> Step {
@@ -207,7 +349,7 @@ impl Cache {
         // The states UNKNOWN and DEAD lead nowhere.
         for number in [State::UNKNOWN, State::DEAD] {
             self.known.push((Box::default(), Box::default()));
-            self.next.resize((usize::from(number.0) + 1) * automaton.class_count, State::DEAD.0);
+            self.next.resize((number.number() + 1) * automaton.class_count, State::DEAD.0);
         }
     }
 
@@ -241,12 +383,16 @@ impl Cache {
             return State(*number);
         }
         // The cache is relieved between runs, and a run is bounded, so the numbers suffice.
-        let Ok(number) = u16::try_from(self.known.len()) else { return State::DEAD };
+        let Some(number) = u16::try_from(self.known.len()).ok().filter(|number| number & State::ACCEPTS == 0)
+        else {
+            return State::DEAD;
+        };
         let matches = closure.iter().filter_map(|state| match automaton.step(*state) {
             Step::Match(pattern) => Some(pattern),
             _ => None,
         });
         let matches: Box<[u16]> = matches.collect();
+        let number = if matches.is_empty() { number } else { number | State::ACCEPTS };
         let members: Box<[u32]> = closure.into_boxed_slice();
         self.numbers.insert(members.clone(), number);
         self.known.push((members, matches));
@@ -266,6 +412,17 @@ struct Builder {
 const TOO_LARGE: Fault = Fault { at: 0, message: "the pattern is too large: repeat less, or less often" };
 
 impl Builder {
+    /// The patterns, and the state at which each begins.
+    fn of<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<(Self, Vec<u32>), (usize, Fault)> {
+        let mut builder = Self::default();
+        let mut starts = Vec::new();
+        for (number, pattern) in patterns.into_iter().enumerate() {
+            let start = builder.pattern(pattern, number).map_err(|fault| (number, fault))?;
+            starts.push(start);
+        }
+        Ok((builder, starts))
+    }
+
     fn pattern(&mut self, pattern: &str, number: usize) -> Result<u32, Fault> {
         let node = syntax::parse(pattern)?;
         self.limit = (self.states.len() + MAX_PATTERN_STATES).min(MAX_STATES);
@@ -339,12 +496,14 @@ impl Builder {
 }
 
 /// The classes of bytes that the sets tell apart, and a byte of each.
-fn classes(sets: &[Set]) -> ([u8; 256], Vec<u8>) {
+fn classes(sets: &[Set], words: Set) -> ([u8; 256], Vec<u8>) {
     let mut classes = [0; 256];
     let mut examples: Vec<u8> = Vec::new();
     for byte in 0..=u8::MAX {
         let known =
-            examples.iter().position(|example| sets.iter().all(|set| set.has(byte) == set.has(*example)));
+            examples.iter().position(|example| {
+                sets.iter().chain([&words]).all(|set| set.has(byte) == set.has(*example))
+            });
         let class = known.unwrap_or_else(|| {
             examples.push(byte);
             examples.len() - 1
