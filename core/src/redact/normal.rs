@@ -227,8 +227,19 @@ impl Normal {
 
 /// Bytes that may not mean themselves.
 fn is_special(byte: u8) -> bool {
-    !byte.is_ascii() || matches!(byte, b'%' | b'\\' | b'[' | b'+' | BARRIER)
+    SPECIAL.get(usize::from(byte)).copied().unwrap_or(true)
 }
+
+#[expect(clippy::indexing_slicing, reason = "the compiler makes it, and would say so")]
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        special[byte] = byte >= 128 || matches!(byte as u8, b'%' | b'\\' | b'[' | b'+' | BARRIER);
+        byte += 1;
+    }
+    special
+};
 
 /// `%40`, also when its percent sign is encoded once more.
 fn percent(text: &[u8]) -> Unit {

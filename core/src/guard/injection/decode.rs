@@ -42,14 +42,15 @@ pub fn decoded(text: &str, words: &Words) -> Vec<(String, How)> {
     }
     found.extend((!base64.is_empty()).then_some((base64, How::Base64)));
     found.extend((!hexadecimal.is_empty()).then_some((hexadecimal, How::Hexadecimal)));
-    let of = |is_one: fn(&[u8]) -> bool| {
-        let words = words.plain.split(|byte| matches!(byte, b' ' | b'\n'));
-        words.filter(|word| is_one(word)).take(ENOUGH).count() >= ENOUGH
-    };
-    if of(is_moved) {
+    let (mut moved, mut turned) = (0, 0);
+    for word in words.plain.split(|byte| matches!(byte, b' ' | b'\n')) {
+        moved += usize::from(is_moved(word));
+        turned += usize::from(is_turned(word));
+    }
+    if moved >= ENOUGH {
         found.push((text.chars().map(move_letter).collect(), How::Rot13));
     }
-    if of(is_turned) {
+    if turned >= ENOUGH {
         found.push((text.chars().rev().collect(), How::Backwards));
     }
     found

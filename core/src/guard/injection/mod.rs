@@ -13,7 +13,7 @@ mod words;
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::redact::automaton::{Automaton, Cache};
+use crate::redact::automaton::{Automaton, Cache, Prospect};
 use signal::{Hit, Signals};
 use words::{SENTENCE, Words};
 
@@ -33,6 +33,8 @@ const WINDOW: u32 = 800;
 pub struct Scorer {
     words: Automaton,
     marks: Automaton,
+    /// The bytes with which a mark can begin.
+    begins_mark: [bool; 256],
     /// How many concepts are made of words; those behind them are made of marks.
     word_count: u16,
     signals: Signals,
@@ -61,9 +63,12 @@ impl Scorer {
         let patterns: Vec<String> = concepts().map(Concept::pattern).collect();
         let names: Vec<&str> =
             concepts().map(|concept| concept.name).chain(families::MARKS.iter().map(|mark| mark.0)).collect();
+        let marks = Automaton::new(families::MARKS.iter().map(|mark| mark.1)).ok()?;
+        let begin = marks.first_bytes();
         Some(Self {
             words: Automaton::new(patterns.iter().map(String::as_str)).ok()?,
-            marks: Automaton::new(families::MARKS.iter().map(|mark| mark.1)).ok()?,
+            begins_mark: std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(|byte| begin.has(byte))),
+            marks,
             word_count: u16::try_from(patterns.len()).ok()?,
             signals: Signals::new(all_signals(), &names),
             all: all_signals().collect(),
@@ -90,7 +95,6 @@ impl Scorer {
         // Whoever panicked has left states that are all true.
         let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
         let (plain, marks) = &mut *caches;
-        self.words.relieve(plain);
         self.marks.relieve(marks);
         self.find(plain, &words.plain, false, &mut hits);
         self.find(plain, &words.spaced, true, &mut hits);
@@ -106,26 +110,40 @@ impl Scorer {
     /// Finds concepts at the beginnings of words, or `anywhere`.
     fn find(&self, cache: &mut Cache, text: &[u8], anywhere: bool, hits: &mut Vec<Hit>) {
         let mut unit = 0;
-        let mut previous = SENTENCE;
+        let mut previous = GAP;
         for (at, byte) in text.iter().enumerate() {
-            let begins = is_boundary(previous, *byte) && !matches!(*byte, b' ' | SENTENCE | 0x80..0xC0);
-            match *byte {
-                b' ' => unit += 2,
-                SENTENCE => unit += 6,
-                _ if is_ideograph(*byte) => unit += 1,
-                _ => {}
+            let class = class(*byte);
+            let before = std::mem::replace(&mut previous, class);
+            // Within a word of Latin letters.
+            if before | class == 0 && !anywhere {
+                continue;
             }
-            previous = *byte;
-            if !begins && !anywhere {
+            unit += u32::from(class & UNITS);
+            if !begins(before, class) && !anywhere {
                 continue;
             }
             let rest = text.get(at..).unwrap_or_default();
-            self.run(cache, rest, unit, anywhere, hits);
+            let rest = rest.get(..LONGEST).unwrap_or(rest);
+            #[cfg(test)]
+            steps::count();
+            // Most words begin no concept.
+            if self.words.prospect(cache, rest) == Prospect::Match {
+                self.run(cache, text, at, unit, anywhere, hits);
+            }
         }
     }
 
-    /// Finds the concepts that a text begins with.
-    fn run(&self, cache: &mut Cache, text: &[u8], start: u32, anywhere: bool, hits: &mut Vec<Hit>) {
+    /// Finds the concepts that begin at a place.
+    fn run(
+        &self,
+        cache: &mut Cache,
+        text: &[u8],
+        from: usize,
+        start: u32,
+        anywhere: bool,
+        hits: &mut Vec<Hit>,
+    ) {
+        let text = text.get(from..).unwrap_or_default();
         let mut state = self.words.start(cache);
         let mut unit = start;
         let first = hits.len();
@@ -138,18 +156,17 @@ impl Scorer {
             }
             match *byte {
                 b' ' => unit += 2,
-                _ if at > 0 && is_ideograph(*byte) => unit += 1,
+                _ if at > 0 && class(*byte) & UNSPACED != 0 => unit += u32::from(class(*byte) & UNITS),
                 _ => {}
             }
-            let concepts = self.words.matches(cache, state);
-            if concepts.is_empty() {
+            if !state.accepts() {
                 continue;
             }
             let next = text.get(at + 1).copied().unwrap_or(SENTENCE);
-            if !anywhere && !is_boundary(*byte, next) {
+            if !anywhere && !is_boundary(class(*byte), class(next)) {
                 continue;
             }
-            for concept in concepts {
+            for concept in self.words.matches(cache, state) {
                 let hit = Hit { concept: *concept, start, end: unit };
                 match hits.iter_mut().skip(first).find(|hit| hit.concept == *concept) {
                     Some(shorter) => *shorter = hit,
@@ -164,10 +181,13 @@ impl Scorer {
         let mut previous = b'\n';
         for (at, byte) in text.iter().enumerate() {
             unit += if byte.is_ascii_whitespace() { 2 } else { 0 };
+            let before = std::mem::replace(&mut previous, *byte);
+            if !self.begins_mark.get(usize::from(*byte)).copied().unwrap_or(false) {
+                continue;
+            }
             // `list[inst]` is program text.
-            let is_index = *byte == b'[' && previous.is_ascii_alphanumeric();
-            let begins = previous == b'\n' || !byte.is_ascii_alphanumeric() && *byte != b' ' && !is_index;
-            previous = *byte;
+            let is_index = *byte == b'[' && before.is_ascii_alphanumeric();
+            let begins = before == b'\n' || !byte.is_ascii_alphanumeric() && *byte != b' ' && !is_index;
             if !begins {
                 continue;
             }
@@ -214,22 +234,49 @@ impl Scorer {
     }
 }
 
-/// Whether a word can end with one byte and another begin with the next: scripts without spaces have that anywhere.
+/// What a byte is to words, and how many units of text it adds.
+#[expect(clippy::indexing_slicing, reason = "the compiler makes it, and would say so")]
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b' ' => GAP | 2,
+            SENTENCE => GAP | 6,
+            0x80..0xC0 => OTHER | WITHIN,
+            // Chinese and Japanese characters begin with these,
+            0xE3..=0xE9 => OTHER | UNSPACED | 1,
+            // and Korean ones with these; in all of them a word can begin within what has no spaces.
+            0xEA..=0xED => OTHER | UNSPACED,
+            0xC0.. => OTHER,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+/// The bits of a class that are its units.
+const UNITS: u8 = 7;
+/// Between words.
+const GAP: u8 = 8;
+/// Of no ASCII character.
+const OTHER: u8 = 16;
+/// Not the first byte of a character.
+const WITHIN: u8 = 32;
+const UNSPACED: u8 = 64;
+
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+/// Whether a word can end with a byte of one class and another begin with the next: scripts without spaces have that anywhere.
 fn is_boundary(before: u8, after: u8) -> bool {
-    matches!(before, b' ' | SENTENCE)
-        || matches!(after, b' ' | SENTENCE)
-        || is_unspaced(after)
-        || before >= 0x80 && after.is_ascii()
+    (before | after) & GAP != 0 || after & UNSPACED != 0 || before & OTHER != 0 && after & OTHER == 0
 }
 
-/// Whether a Chinese or Japanese character begins with this byte.
-fn is_ideograph(byte: u8) -> bool {
-    matches!(byte, 0xE3..=0xE9)
-}
-
-/// Whether a character begins with this byte that can begin a word within what has no spaces: those, and Korean ones.
-fn is_unspaced(byte: u8) -> bool {
-    matches!(byte, 0xE3..=0xED)
+/// Whether a word can begin with a byte of a class.
+fn begins(before: u8, class: u8) -> bool {
+    class & (GAP | WITHIN) == 0 && is_boundary(before, class)
 }
 
 /// How much work was done, for the tests: a clock would tell how busy the machine is.

@@ -38,8 +38,7 @@ impl Counter {
     /// More of the text.
     pub fn push(&mut self, text: &str) {
         let Self { mut units, mut last, mut english } = *self;
-        for character in text.chars() {
-            let class = class(character);
+        let mut add = |class: u8| {
             let (before, own) = (usize::from(last), usize::from(class));
             let pair = PAIRS.get(before * CLASSES + own).copied().unwrap_or(0);
             let mut starts = pair as u16;
@@ -49,6 +48,22 @@ impl Counter {
             units += u64::from(starts);
             english = (english + (pair >> 16)).clamp(-SURE, SURE);
             last = class;
+        };
+        let mut rest = text;
+        loop {
+            // Most text is ASCII, whose characters need no decoding.
+            let length = rest.bytes().position(|byte| {
+                let class = ASCII.get(usize::from(byte));
+                class.map(|class| add(*class)).is_none()
+            });
+            let Some((_, behind)) = length.and_then(|length| rest.split_at_checked(length)) else { break };
+            rest = behind.trim_start_matches(|character: char| {
+                let is_other = !character.is_ascii();
+                if is_other {
+                    add(class(character));
+                }
+                is_other
+            });
         }
         *self = Self { units, last, english };
     }
