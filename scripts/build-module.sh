@@ -37,13 +37,15 @@ add_debian_toolchain() {
 
 # Flags of the user's own would take the place of those in .cargo/config.toml.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+# Where crates lie on this machine is nothing for the module to tell.
+remap="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src/="
 arguments=()
 if has_target || add_target; then
-    :
+    arguments=(--config "target.$target.rustflags=['$remap']")
 elif has_debian_toolchain || add_debian_toolchain; then
     # Debian has no precompiled standard library for this target, so it is built along.
     export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld-22
-    export RUSTFLAGS="-L/usr/lib/wasm32-wasi -C link-self-contained=no -C target-feature=+simd128"
+    export RUSTFLAGS="-L/usr/lib/wasm32-wasi -C link-self-contained=no -C target-feature=+simd128 -C llvm-args=-inline-threshold=40 $remap"
     arguments=(-Zbuild-std=std,panic_abort)
 else
     cat >&2 <<MESSAGE

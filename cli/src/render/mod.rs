@@ -102,6 +102,11 @@ pub fn envoy(document: &Document, text: &str, files: &Files) -> Result<String, E
         // Always on the loopback address: whoever reaches it controls the gateway.
         "admin": map! { "address": socket_address("127.0.0.1", listen.admin_port) },
         "stats_config": metrics::labels(),
+        // V8 takes some thirty megabytes for compiling the module, once; the allocator would keep them.
+        "memory_allocator_manager": map! {
+            "bytes_to_release": 32_u32 << 20,
+            "memory_release_interval": "5s",
+        },
         "static_resources": map! {
             "listeners": [listener::listener(&input)],
             "clusters": clusters,

@@ -67,16 +67,16 @@ impl Cluster {
         }
     }
 
-    /// What goes on does so up to here.
-    pub fn prolong(&mut self, end: usize) {
-        for candidate in self.candidates.iter_mut().filter(|candidate| candidate.open) {
+    /// What goes on of that which began at or behind a place does so up to here.
+    pub fn prolong(&mut self, start: usize, end: usize) {
+        for candidate in self.candidates.iter_mut().filter(|each| each.open && each.start >= start) {
             candidate.end = end;
         }
     }
 
-    /// The rule whose finding goes on.
-    pub fn open_rule(&self) -> Option<u16> {
-        self.candidates.iter().find(|candidate| candidate.open).map(|candidate| candidate.rule)
+    /// The rules whose findings go on.
+    pub fn open_rules(&self) -> Vec<u16> {
+        self.candidates.iter().filter(|candidate| candidate.open).map(|candidate| candidate.rule).collect()
     }
 
     /// The text's first bytes are no longer in it.

@@ -186,19 +186,23 @@ impl Masker {
                 continue;
             }
             if let Some(tail) = tail {
-                let (end, tails) = open.unwrap_or((0, *tail));
-                open = Some((candidate.end.max(end), tails.or(*tail)));
+                let (start, end, tails) = open.unwrap_or((candidate.start, 0, *tail));
+                open = Some((candidate.start.min(start), candidate.end.max(end), tails.or(*tail)));
             }
             self.cluster.add(*candidate);
         }
-        if let Some((end, tail)) = open {
+        if let Some((start, end, tail)) = open {
             let mut rest = Tail::new(tail);
+            let length = self.normal.bytes().len();
             let behind = self.normal.bytes().get(end..).unwrap_or_default();
             let end = end + behind.iter().take_while(|byte| rest.takes(**byte)).count();
-            self.cluster.prolong(end);
-            self.position = self.cluster.end();
-            self.settle(redactor, session, out);
-            self.tail = Some(rest).filter(|_| end == self.normal.bytes().len());
+            self.cluster.prolong(start, end);
+            self.position = end;
+            // Where another finding goes farther than this one, something may begin within it.
+            if end == length || self.cluster.end() <= end {
+                self.settle(redactor, session, out);
+                self.tail = Some(rest).filter(|_| end == length);
+            }
         }
     }
 
@@ -222,7 +226,7 @@ impl Masker {
     /// Replaces what the cluster has.
     fn settle(&mut self, redactor: &Redactor, session: &mut Session, out: &mut String) {
         let text = self.normal.bytes();
-        let open = self.cluster.open_rule();
+        let open = self.cluster.open_rules();
         for Segment { rule, start, end, whole } in self.cluster.resolve(text) {
             let span = self.normal.start_of(start)..self.normal.end_of(end - 1);
             out.push_str(self.text.get(self.emitted..span.start).unwrap_or_default());
@@ -230,7 +234,7 @@ impl Masker {
                 original: self.text.get(span.clone()).unwrap_or_default(),
                 normal: text.get(start..end).unwrap_or_default(),
                 span: self.passed + span.start..self.passed + span.end,
-                whole: whole && open != Some(rule),
+                whole: whole && !open.contains(&rule),
                 escapes: self.escapes,
             };
             session.replace(rule, &place, out);

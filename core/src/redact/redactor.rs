@@ -241,6 +241,7 @@ impl Redactor {
             }
             if let Some(byte) = passed.last() {
                 word = self.flags(*byte) & WORD != 0;
+                assigned = places.start + context::ASSIGNED;
             }
             from = places.end;
             let rest = text.get(places.start..).unwrap_or_default();

@@ -214,7 +214,8 @@ impl Scan<'_> {
         if !quick.is_some_and(|byte| b" \t\"'`:=>".contains(&byte)) {
             return false;
         }
-        context::assigned_to(self.history.window(self.text, start, context::ASSIGNED, &mut Vec::new())).is_some()
+        context::assigned_to(self.history.window(self.text, start, context::ASSIGNED, &mut Vec::new()))
+            .is_some()
     }
 
     fn run(

@@ -23,7 +23,7 @@ const MAX_STATES: usize = 60_000;
 const MAX_CACHE: usize = 2 << 20;
 
 /// How many states may be made for one text that is sifted.
-const MAX_NEW_STATES: usize = 2_000;
+const MAX_NEW_STATES: usize = 1_000;
 /// Members of sifting states that are no states: what the last byte was.
 const AFTER_WORD: u32 = u32::MAX;
 const AFTER_OTHER: u32 = u32::MAX - 1;
@@ -103,6 +103,8 @@ pub struct Cache {
     marks: Vec<u32>,
     round: u32,
     start: Option<State>,
+    /// By class of byte, and whether within a word: the states of what may begin with it, where sifting has asked for them.
+    begun: Vec<Box<[u32]>>,
     /// How often the states were forgotten.
     generation: u32,
 }
@@ -134,7 +136,8 @@ impl Automaton {
         let (mut builder, starts) = Builder::of(patterns)?;
         let count = builder.states.len();
         let numbered = signs.into_iter().zip(starts.len()..);
-        let signs: Option<Vec<u32>> = numbered.map(|(sign, number)| builder.pattern(sign, number).ok()).collect();
+        let signs: Option<Vec<u32>> =
+            numbered.map(|(sign, number)| builder.pattern(sign, number).ok()).collect();
         if signs.is_none() {
             builder.states.truncate(count);
         }
@@ -260,7 +263,7 @@ impl Automaton {
                 start
             }
         };
-        Some(Sifting { state, most: cache.known.len() + MAX_NEW_STATES.min(32 + length / 8) })
+        Some(Sifting { state, most: cache.known.len() + MAX_NEW_STATES.min(32 + length / 32) })
     }
 
     /// What ended where sifting stopped: patterns, and signs by the numbers behind theirs.
@@ -271,16 +274,26 @@ impl Automaton {
     #[cold]
     fn make_sifting(&self, cache: &mut Cache, state: State, class: u8, at: usize) -> State {
         let Some((members, _)) = cache.known.get(state.number()) else { return State::DEAD };
-        let mut members = members.to_vec();
+        let members = members.clone();
         let byte = self.examples.get(usize::from(class)).copied().unwrap_or(0);
         let is_word = Set::words().has(byte);
         let within = is_word && members.contains(&AFTER_WORD);
-        cache.begin(self);
-        let patterns = self.starts.iter().filter(|_| !within);
-        for start in patterns.chain(self.signs.iter().flatten()) {
-            cache.close(self, *start, &mut members);
+        let place = usize::from(class) * 2 + usize::from(within);
+        if cache.begun.get(place).is_none_or(|begun| begun.is_empty()) {
+            let begun = self.begun(cache, byte, within);
+            cache.begun.resize(cache.begun.len().max(place + 1), Box::default());
+            if let Some(place) = cache.begun.get_mut(place) {
+                *place = begun;
+            }
         }
+        let begun = cache.begun.get(place).cloned().unwrap_or_default();
         let mut closure = vec![if is_word { AFTER_WORD } else { AFTER_OTHER }];
+        cache.begin(self);
+        for state in begun {
+            if cache.mark(state) {
+                closure.push(state);
+            }
+        }
         self.go_on(cache, &members, byte, &mut closure);
         let next = cache.number(self, closure);
         if let Some(entry) = cache.next.get_mut(at) {
@@ -289,9 +302,24 @@ impl Automaton {
         next
     }
 
+    /// What may begin with a byte, `within` a word or not.
+    fn begun(&self, cache: &mut Cache, byte: u8, within: bool) -> Box<[u32]> {
+        let mut starts = Vec::new();
+        cache.begin(self);
+        let patterns = self.starts.iter().filter(|_| !within);
+        for start in patterns.chain(self.signs.iter().flatten()) {
+            cache.close(self, *start, &mut starts);
+        }
+        let mut begun = Vec::new();
+        cache.begin(self);
+        self.go_on(cache, &starts, byte, &mut begun);
+        begun.into()
+    }
+
     /// Forgets states when they have become many. Every [`State`] is void after it.
     pub fn relieve(&self, cache: &mut Cache) {
-        if cache.next.len() * size_of::<u16>() > MAX_CACHE || cache.known.len() > usize::from(State::ACCEPTS) - 300
+        if cache.next.len() * size_of::<u16>() > MAX_CACHE
+            || cache.known.len() > usize::from(State::ACCEPTS) - 300
         {
             *cache = Cache { generation: cache.generation + 1, ..Cache::default() };
         }
@@ -313,6 +341,7 @@ impl Automaton {
         let members = members.clone();
         let byte = self.examples.get(usize::from(class)).copied().unwrap_or(0);
         let mut closure = Vec::new();
+        cache.begin(self);
         self.go_on(cache, &members, byte, &mut closure);
         let next = cache.number(self, closure);
         if let Some(entry) = cache.next.get_mut(at) {
@@ -323,7 +352,6 @@ impl Automaton {
 
     /// Adds what these states become by a byte.
     fn go_on(&self, cache: &mut Cache, members: &[u32], byte: u8, closure: &mut Vec<u32>) {
-        cache.begin(self);
         for member in members {
             if let Step::Byte { set, next } = self.step(*member)
                 && self.sets.get(usize::from(set)).is_some_and(|set| set.has(byte))
@@ -358,13 +386,18 @@ impl Cache {
         self.round += 1;
     }
 
+    /// Marks a state; `false` where it is marked already.
+    fn mark(&mut self, state: u32) -> bool {
+        let round = self.round;
+        self.marks.get_mut(state as usize).is_some_and(|mark| std::mem::replace(mark, round) != round)
+    }
+
     /// Adds a state and what can be reached from it without a byte.
     fn close(&mut self, automaton: &Automaton, state: u32, closure: &mut Vec<u32>) {
         let mut open = vec![state];
         while let Some(state) = open.pop() {
-            match self.marks.get_mut(state as usize) {
-                Some(mark) if *mark != self.round => *mark = self.round,
-                _ => continue,
+            if !self.mark(state) {
+                continue;
             }
             match automaton.step(state) {
                 Step::Split(one, other) => open.extend([other, one]),
@@ -500,10 +533,9 @@ fn classes(sets: &[Set], words: Set) -> ([u8; 256], Vec<u8>) {
     let mut classes = [0; 256];
     let mut examples: Vec<u8> = Vec::new();
     for byte in 0..=u8::MAX {
-        let known =
-            examples.iter().position(|example| {
-                sets.iter().chain([&words]).all(|set| set.has(byte) == set.has(*example))
-            });
+        let known = examples
+            .iter()
+            .position(|example| sets.iter().chain([&words]).all(|set| set.has(byte) == set.has(*example)));
         let class = known.unwrap_or_else(|| {
             examples.push(byte);
             examples.len() - 1

@@ -127,10 +127,52 @@ fn pattern() -> impl Strategy<Value = String> {
     })
 }
 
+/// A pattern that needs some text.
+fn certain() -> impl Strategy<Value = String> {
+    pattern().prop_map(|pattern| format!("(?:{pattern})[abc]"))
+}
+
 proptest! {
     #[test]
     fn any_pattern_means_what_it_means_to_the_regex_crate(pattern in pattern(), text in "[abcB1\\-]{0,12}") {
         prop_assert_eq!(ends(&pattern, text.as_bytes()), ends_of_regex(&pattern, text.as_bytes()));
+    }
+
+    /// Sifting may stop where nothing ends that is wanted, but nowhere does it miss anything.
+    #[test]
+    fn sifting_stops_at_every_end(patterns in proptest::collection::vec(certain(), 1..4), sign in certain(), text in "[abcB1 _\\-]{0,24}") {
+        let all = patterns.iter().map(String::as_str);
+        let automaton = Automaton::with_signs(all, [sign.as_str()]).unwrap();
+        let text = text.as_bytes();
+        let mut cache = Cache::default();
+        let mut sifting = automaton.begin_sifting(&mut cache, 1 << 20).unwrap();
+        let mut stops = Vec::new();
+        let mut at = 0;
+        while at < text.len() {
+            at += automaton.sift(&mut cache, &mut sifting, &text[at..]).unwrap();
+            stops.extend(automaton.sifted(&cache, &sifting).iter().map(|number| (usize::from(*number), at)));
+        }
+        for start in 0..text.len() {
+            let within = start > 0 && Set::words().has(text[start - 1]) && Set::words().has(text[start]);
+            for (number, pattern) in patterns.iter().filter(|_| !within).chain([&sign]).enumerate() {
+                let number = if within { patterns.len() } else { number };
+                for end in ends(pattern, &text[start..]) {
+                    prop_assert!(stops.contains(&(number, start + end)), "{pattern} {start} {end}: {stops:?}");
+                }
+            }
+        }
+    }
+
+    /// What a place promises is what a search from there finds.
+    #[test]
+    fn a_prospect_is_a_match_or_may_become_one(pattern in certain(), text in "[abcB1\\-]{0,12}") {
+        let automaton = Automaton::new([pattern.as_str()]).unwrap();
+        let prospect = automaton.prospect(&mut Cache::default(), text.as_bytes());
+        prop_assert_eq!(prospect == Prospect::Match, !ends(&pattern, text.as_bytes()).is_empty());
+        if prospect == Prospect::Nothing {
+            let longer = text + "abcabc";
+            prop_assert!(ends(&pattern, longer.as_bytes()).is_empty());
+        }
     }
 
     #[test]

@@ -162,6 +162,17 @@ proptest! {
     }
 
     #[test]
+    fn cuts_change_nothing_where_findings_are_far_apart(
+        texts in proptest::collection::vec((text(), 0_usize..90), 1..4),
+        action in action(),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let text: String = texts.iter().map(|(text, far)| format!("{text}{}", " and on".repeat(*far))).collect();
+        let whole = mask(&mut session(&ALL, action), &text);
+        prop_assert_eq!(whole, mask_in_pieces(&mut session(&ALL, action), &pieces(&text, &cuts)));
+    }
+
+    #[test]
     fn masked_text_masked_again_does_not_change(text in text(), action in action()) {
         let once = mask(&mut session(&ALL, action), &text);
         let twice = mask(&mut session(&ALL, action), &once);
@@ -196,4 +207,14 @@ fn the_page_lists_every_rule() {
         })
         .collect();
     assert_eq!(rows, wanted);
+}
+
+#[test]
+fn what_begins_within_the_rest_of_another_finding_is_found() {
+    // The password ends with the first dashes of the key, behind the token.
+    let text = "password=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmN%-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA04up8hoqzS1\n";
+    let whole = mask(&mut session(&ALL, Action::Mask), text);
+    assert!(!whole.contains("MIIEpAIBAAKCAQEA"), "{whole}");
+    let each: Vec<&str> = text.split_inclusive(|_: char| true).collect();
+    assert_eq!(whole, mask_in_pieces(&mut session(&ALL, Action::Mask), &each));
 }
