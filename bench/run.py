@@ -35,7 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default="", help=f"some of: {' '.join(known)}")
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each run is measured")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of every workload; by default 3 or 2")
-    parser.add_argument("--minutes", type=float, default=15, help="after how many nothing new is begun; what is left out is listed")
+    parser.add_argument("--minutes", type=float, default=17, help="after how many nothing new is begun; what is left out is listed")
     parser.add_argument("--results", type=pathlib.Path, default=RESULTS)
     parser.add_argument("--page", type=pathlib.Path, default=PAGE)
     parser.add_argument("--only-page", action="store_true", help="writes the page again from the results")
@@ -215,10 +215,10 @@ def main() -> None:
         # What follows leaves some contenders with work for a while, so it comes after everything that is timed.
         if run.asked("market"):
             run.market()
+        growths = growth.measure(session, min(options.seconds, 1.5), run.late) if run.asked("growth") else []
         memory = run.memory() if run.asked("memory") else {}
         reload = growth.reload(session, 3) if run.asked("reload") else None
         profiles = profile.measure(session, options.seconds) if run.asked("profile") else {}
-        growths = growth.measure(session, min(options.seconds, 1.5), run.late) if run.asked("growth") else []
         if run.asked("limits"):
             growths += growth.variants(session, options.seconds, growth.LIMITS, run.late)
         results |= {

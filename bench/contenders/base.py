@@ -95,10 +95,12 @@ def run(*command: object, timeout: int = 900) -> str:
     try:
         done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=timeout)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"{' '.join(map(str, command))}: {error}") from None
+        raise Unavailable(f"{' '.join(map(str, command))}: {error}".replace(f"{ROOT}/", "")) from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["nothing"]
-        raise Unavailable(f"`{' '.join(str(part) for part in command)}` failed: {said[0][:300]}")
+        # Where the project lies is nobody's business.
+        words = " ".join(str(part) for part in command).replace(f"{ROOT}/", "")
+        raise Unavailable(f"`{words}` failed: {said[0][:300]}")
     return done.stdout
 
 

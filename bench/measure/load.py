@@ -124,7 +124,7 @@ class Load:
         try:
             opened = int(process.stdout.readline().removeprefix("open ") or 0)
             seen = meanwhile()
-            result = json.loads(process.communicate(timeout=seconds + 60)[0])
+            result = json.loads(process.communicate(timeout=seconds + 20)[0])
         except (ValueError, subprocess.TimeoutExpired) as error:
             opened, seen, result = 0, meanwhile(), {"errors": 1, "what": {str(error): 1}}
         finally:

@@ -119,8 +119,8 @@ impl<'a> StreamEvent<'a> {
             _ => {
                 let choices = self.items(0, "choices");
                 choices.into_iter().any(|choice| {
-                    text.starts_with(&format!("{}.", self.tape.path(choice, true)))
-                        && self.says(choice, "finish_reason")
+                    self.says(choice, "finish_reason")
+                        && text.starts_with(&format!("{}.", self.tape.path(choice, true)))
                 })
             }
         }

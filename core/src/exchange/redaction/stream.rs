@@ -38,9 +38,25 @@ const MAX_TEXTS: usize = 256;
 struct Text {
     name: String,
     flow: Flow,
-    /// How the rest of it is said, and under which event's name.
-    shell: Shell,
+    /// The last event that had a part of it, which shows how the rest is said; and under which name.
+    last: String,
     event: String,
+}
+
+impl Text {
+    /// How the rest of it is said.
+    fn shell(&self, client: ClientDialect) -> Shell {
+        let mut shell = Shell::default();
+        let Ok(event) = StreamEvent::read(client, &self.last) else { return shell };
+        let mut see = |place: &crate::dialect::texts::Place<'_>, found: Found<'_>| {
+            if matches!(found, Found::Delta { .. }) && event.text_of(place) == self.name {
+                shell = event.shell(place);
+            }
+            Ok(None)
+        };
+        let _ = event.walk(0, &mut see);
+        shell
+    }
 }
 
 impl StreamMask {
@@ -159,7 +175,7 @@ impl StreamMask {
                     let position = known.unwrap_or_else(|| {
                         let flow = screen.flow_of_parts(json || event.is_json());
                         let name = name.clone();
-                        texts.push(Text { name, flow, shell: Shell::default(), event: String::new() });
+                        texts.push(Text { name, flow, last: String::new(), event: String::new() });
                         texts.len() - 1
                     });
                     let mut said = String::with_capacity(text.len());
@@ -169,7 +185,7 @@ impl StreamMask {
                         screen.end(&mut ended.flow, &mut said);
                     } else if let Some(known) = texts.get_mut(position) {
                         screen.push(&mut known.flow, text, &mut said);
-                        known.shell = event.shell(place);
+                        data.clone_into(&mut known.last);
                     }
                     own.push(name);
                     (said != text).then_some(said)
@@ -216,7 +232,7 @@ impl StreamMask {
             if rest.is_empty() {
                 continue;
             }
-            let data = text.shell.say(&rest, self.number + self.added);
+            let data = text.shell(self.client).say(&rest, self.number + self.added);
             self.added += 1;
             if self.array {
                 out.extend_from_slice(data.as_bytes());
@@ -237,7 +253,7 @@ impl StreamMask {
             return out.extend_from_slice(changed.as_bytes());
         }
         // Whatever else stands in the event stays.
-        if let Some(at) = memchr::memmem::find(raw, data.as_bytes()) {
+        if let Some(at) = place_of(data.as_bytes(), raw) {
             out.extend_from_slice(raw.get(..at).unwrap_or_default());
             let lines: Vec<&str> = changed.split('\n').collect();
             out.extend_from_slice(lines.join("\ndata: ").as_bytes());
@@ -251,4 +267,12 @@ impl StreamMask {
         }
         out.push(b'\n');
     }
+}
+
+/// Where an event has its data: mostly a few bytes behind its beginning, where a look finds it sooner than a search is prepared.
+fn place_of(data: &[u8], event: &[u8]) -> Option<usize> {
+    const LOOKS: usize = 8;
+    let begins = |at: &usize| event.get(*at..).is_some_and(|rest| rest.starts_with(data));
+    let near = data.first().and_then(|first| memchr::memchr_iter(*first, event).take(LOOKS).find(begins));
+    near.or_else(|| memchr::memmem::find(event, data))
 }
