@@ -263,7 +263,9 @@ impl Automaton {
                 start
             }
         };
-        Some(Sifting { state, most: cache.known.len() + MAX_NEW_STATES.min(32 + length / 32) })
+        let most = cache.known.len() + MAX_NEW_STATES.min(32 + length / 32);
+        // No state without a number is made: it would be a dead one, and let everything pass.
+        Some(Sifting { state, most: most.min(usize::from(State::ACCEPTS)) })
     }
 
     /// What ended where sifting stopped: patterns, and signs by the numbers behind theirs.
