@@ -45,7 +45,7 @@ if has_target || add_target; then
 elif has_debian_toolchain || add_debian_toolchain; then
     # Debian has no precompiled standard library for this target, so it is built along.
     export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld-22
-    export RUSTFLAGS="-L/usr/lib/wasm32-wasi -C link-self-contained=no -C target-feature=+simd128 -C llvm-args=-inline-threshold=40 $remap"
+    export RUSTFLAGS="-L/usr/lib/wasm32-wasi -C link-self-contained=no -C target-feature=+simd128 -C llvm-args=-inline-threshold=40 -C llvm-args=-inlinehint-threshold=275 $remap"
     arguments=(-Zbuild-std=std,panic_abort)
 else
     cat >&2 <<MESSAGE

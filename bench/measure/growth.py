@@ -83,10 +83,10 @@ def limits(**counts: list[int]) -> list[Variant]:
 
 LIMITS = limits(teams=[0, 1, 10, 100, 1000], header=[1, 10, 100, 1000], all=[1, 10, 100, 1000])
 VARIANTS = [
-    *(Variant("keys", count, with_keys(count)) for count in (10, 1000, 100_000)),
-    *(Variant("access rules, one matches", count, with_rules(count)) for count in (1, 100, 10_000)),
-    *limits(teams=[0, 10, 1000], header=[10, 1000], all=[1, 10, 100]),
-    *(Variant("models", count, with_models(count)) for count in (1, 100, 1000)),
+    *(Variant("keys", count, with_keys(count)) for count in (10, 100_000)),
+    *(Variant("access rules, one matches", count, with_rules(count)) for count in (1, 10_000)),
+    *limits(teams=[0, 1000], header=[1000], all=[1, 10, 100]),
+    *(Variant("models", count, with_models(count)) for count in (1, 1000)),
 ]
 SIZES = [1, 4, 16, 64, 256]
 

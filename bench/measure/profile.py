@@ -72,7 +72,7 @@ def measure(session: Session, seconds: float) -> dict:
     figures: dict = {"calls": {}, "samples": {}}
     for name in session.running:
         contender = session.running[name].contender
-        if name.startswith("sluice"):
+        if name.startswith("sluice") and contender.core:
             try:
                 figures["calls"][name] = calls(session, contender)
             except Unavailable as reason:

@@ -32,7 +32,7 @@ class Session:
         self.stack.close()
 
     def start_all(self) -> None:
-        """Installs and starts each; one that can't be is told with the reason, and left out of the rest."""
+        """Installs, starts and halts each; one that can't be is told with the reason, and left out of the rest."""
         for contender in self.contenders:
             about = {"title": contender.title, "settings": contender.settings, "source": contender.source}
             self.about[contender.name] = about
@@ -42,21 +42,21 @@ class Session:
                 about["version"] = contender.version()
                 about["install_seconds"] = round(time.monotonic() - begun, 1)
                 tell(f"{contender.title} {about['version']}")
-                about |= self.start(contender)
+                about["start_seconds"] = self.start(contender)
             except (Unavailable, OSError, ValueError, subprocess.SubprocessError) as reason:
                 about["unavailable"] = str(reason)
                 tell(f"{contender.title} is left out: {reason}")
+        # What a start has needed and no longer needs is given back some seconds later.
+        time.sleep(6)
+        for name, running in self.running.items():
+            self.about[name]["resident_at_rest"] = running.resident()
+            running.halt()
 
-    def start(self, contender: Contender) -> dict:
+    def start(self, contender: Contender) -> float:
         running = self.stack.enter_context(Running(contender, self.vendor.address, self.cores.contender))
         first_answer(running)
-        started = time.monotonic() - running.begun
         self.running[contender.name] = running
-        # The first requests make what is made on demand.
-        time.sleep(0.3)
-        figures = {"start_seconds": round(started, 3), "resident_at_rest": running.resident()}
-        running.halt()
-        return figures
+        return round(time.monotonic() - running.begun, 3)
 
     @contextlib.contextmanager
     def only(self, name: str):

@@ -94,9 +94,10 @@ impl From<Box<Spent>> for Denied {
 }
 
 impl Needs {
-    pub(super) fn of(task: &Task<'_>) -> Self {
+    /// `input`: where it is known.
+    pub(super) fn of(task: &Task<'_>, input: Option<Input>) -> Self {
         Self {
-            input: estimate::input(task),
+            input: input.unwrap_or_else(|| estimate::input(task)),
             cap: estimate::output_cap(task),
             urgent: estimate::is_urgent(task),
             kept: estimate::kept(task),

@@ -12,6 +12,7 @@ use crate::policy::Plan;
 use crate::redact::{self, Outcome, RuleId};
 use crate::task::TaskKind;
 use crate::usage::Usage;
+use crate::usage::estimate::Input;
 
 use super::admission::Denied;
 use super::judged::Judging;
@@ -35,6 +36,8 @@ pub(super) struct Guarded {
     pub(super) template: Option<String>,
     /// Who outside is asked; `None` where nobody is.
     pub(super) judging: Option<Box<Judging>>,
+    /// About how many tokens the request has, where a guard has asked and nothing was changed.
+    pub(super) input: Option<Input>,
 }
 
 /// What guards do with an answer.
@@ -124,7 +127,9 @@ impl Opening {
             (replaced, _) => replaced,
         };
         let decorated = guards.decorate(Asked { whole: replaced.as_deref().unwrap_or(whole), ..asked })?;
-        let body = decorated.or(replaced).map_or_else(|| Arc::clone(whole), Arc::new);
+        let changed = decorated.or(replaced);
+        let input = verdict.input.filter(|_| changed.is_none());
+        let body = changed.map_or_else(|| Arc::clone(whole), Arc::new);
         let actions = guards.of_answer(asked);
         let watch =
             actions.map(|actions| Watch { plan: Arc::clone(&self.plan), actions, found: Outcome::default() });
@@ -134,7 +139,15 @@ impl Opening {
         }
         Ok((
             body,
-            Guarded { fired: verdict.fired, reroute: verdict.reroute, watch, schemas, template, judging },
+            Guarded {
+                fired: verdict.fired,
+                reroute: verdict.reroute,
+                watch,
+                schemas,
+                template,
+                judging,
+                input,
+            },
         ))
     }
 

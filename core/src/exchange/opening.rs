@@ -13,6 +13,7 @@ use crate::route;
 use crate::shared::SharedMemory;
 use crate::task::{Task, TaskKind};
 use crate::template;
+use crate::usage::estimate::Input;
 
 use super::admission::{Admitted, Applicant, Denied, Maker, Needs};
 use super::guarded::Guarded;
@@ -195,7 +196,7 @@ impl Opening {
         let (stream, needs, (mut admitted, rerouted)) = match (&self.service, &body) {
             (Service::Task(call), Some(body)) => {
                 let task = ClientDialect::decode(call, body)?;
-                let needs = self.needs(&task);
+                let needs = self.needs(&task, guarded.input);
                 let maker = Maker {
                     prepare: &|model, target| match masks {
                         None => prepare::prepare(call, model, target, &task, body),
@@ -315,13 +316,13 @@ impl Opening {
         Err(spent.into())
     }
 
-    /// What a task asks for; `None` for what is free everywhere.
-    fn needs(&self, task: &Task<'_>) -> Option<Needs> {
+    /// What a task asks for; `None` for what is free everywhere. `input`: where it is known.
+    fn needs(&self, task: &Task<'_>, input: Option<Input>) -> Option<Needs> {
         match task.kind() {
             TaskKind::CountTokens => None,
             // No limit asks, and nearly every answer tells it.
             _ if self.plan.limits.is_empty() => Some(Needs::rough(task)),
-            _ => Some(Needs::of(task)),
+            _ => Some(Needs::of(task, input)),
         }
     }
 

@@ -30,6 +30,7 @@ use crate::identity::Caller;
 use crate::policy::{GuardEntry, GuardKind};
 use crate::redact::{self, Keys, Outcome, RuleId, Session};
 use crate::task::Task;
+use crate::usage::estimate::Input;
 use injection::Scorer;
 
 pub use passing::Passed;
@@ -107,6 +108,8 @@ pub struct Verdict {
     pub reroute: Option<(String, String)>,
     /// The request with what was replaced in it.
     pub body: Option<Vec<u8>>,
+    /// About how many tokens it had, where that was asked.
+    pub input: Option<Input>,
 }
 
 impl Action {
@@ -153,11 +156,12 @@ impl Guards {
                 walker::walk(asked.client, walker::Side::Request, asked.body, visit)
             })?;
         }
+        let mut input = None;
         for ((guard, asks), fired) in self.guards.iter().zip(&asks).zip(&mut fired) {
             *fired |= *asks
                 && match &guard.kind {
                     GuardKind::PromptSize { tokens, messages, .. } => {
-                        size::exceeds(asked.task, *tokens, *messages)
+                        size::exceeds(asked.task, *tokens, *messages, &mut input)
                     }
                     GuardKind::SystemPrompt { text, place: Place::Require } => {
                         !system_prompt::is_there(asked, text)?
@@ -165,7 +169,7 @@ impl Guards {
                     _ => false,
                 };
         }
-        Ok(self.verdict(&fired, body))
+        Ok(Verdict { input, ..self.verdict(&fired, body) })
     }
 
     /// Reads all texts of a request, through which `walk` goes; returns it with what was replaced.

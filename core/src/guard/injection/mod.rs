@@ -11,6 +11,7 @@ mod signal;
 mod tests;
 mod words;
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::redact::automaton::{Automaton, Cache, Prospect};
@@ -40,7 +41,15 @@ pub struct Scorer {
     signals: Signals,
     /// The same, as they are written.
     all: Vec<&'static Signal>,
-    caches: Mutex<(Cache, Cache)>,
+    caches: Mutex<Caches>,
+}
+
+/// The states of the automata.
+#[derive(Debug, Default)]
+struct Caches {
+    sifting: Cache,
+    words: Cache,
+    marks: Cache,
 }
 
 /// What was found in a text.
@@ -66,7 +75,7 @@ impl Scorer {
         let marks = Automaton::new(families::MARKS.iter().map(|mark| mark.1)).ok()?;
         let begin = marks.first_bytes();
         Some(Self {
-            words: Automaton::new(patterns.iter().map(String::as_str)).ok()?,
+            words: Automaton::with_signs(patterns.iter().map(String::as_str), []).ok()?,
             begins_mark: std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(|byte| begin.has(byte))),
             marks,
             word_count: u16::try_from(patterns.len()).ok()?,
@@ -94,10 +103,11 @@ impl Scorer {
         let mut hits = Vec::new();
         // Whoever panicked has left states that are all true.
         let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
-        let (plain, marks) = &mut *caches;
+        let Caches { sifting, words: plain, marks } = &mut *caches;
         self.marks.relieve(marks);
-        self.find(plain, &words.plain, false, &mut hits);
-        self.find(plain, &words.spaced, true, &mut hits);
+        let places = self.sift(sifting, &words.plain);
+        self.find(plain, &words.plain, places.as_deref(), false, &mut hits);
+        self.find(plain, &words.spaced, None, true, &mut hits);
         self.find_marks(marks, &words.marked, &mut hits);
         drop(caches);
         if hits.is_empty() {
@@ -107,11 +117,44 @@ impl Scorer {
         self.weigh(&self.signals.fired(&hits), bonus)
     }
 
-    /// Finds concepts at the beginnings of words, or `anywhere`.
-    fn find(&self, cache: &mut Cache, text: &[u8], anywhere: bool, hits: &mut Vec<Hit>) {
+    /// Where concepts may begin, in order and apart: a text is told from all of them in one pass, but for what stands out. `None`:
+    /// anywhere.
+    fn sift(&self, cache: &mut Cache, text: &[u8]) -> Option<Vec<Range<usize>>> {
+        let mut places: Vec<Range<usize>> = Vec::new();
+        let mut sifting = self.words.begin_sifting(cache, text.len())?;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let count = self.words.sift(cache, &mut sifting, rest)?;
+            rest = rest.get(count..).unwrap_or_default();
+            let end = text.len() - rest.len();
+            if self.words.sifted(cache, &sifting).is_empty() {
+                continue;
+            }
+            let start = end.saturating_sub(LONGEST);
+            match places.last_mut() {
+                Some(last) if start <= last.end => last.end = end,
+                _ => places.push(start..end),
+            }
+        }
+        Some(places)
+    }
+
+    /// Finds concepts at the beginnings of words, or `anywhere`; `places`: where they may begin.
+    fn find(
+        &self,
+        cache: &mut Cache,
+        text: &[u8],
+        places: Option<&[Range<usize>]>,
+        anywhere: bool,
+        hits: &mut Vec<Hit>,
+    ) {
+        let everywhere = 0..text.len();
+        let places = places.unwrap_or(std::slice::from_ref(&everywhere));
+        let end = places.last().map_or(0, |place| place.end);
+        let mut places = places.iter().peekable();
         let mut unit = 0;
         let mut previous = GAP;
-        for (at, byte) in text.iter().enumerate() {
+        for (at, byte) in text.iter().enumerate().take(end) {
             let class = class(*byte);
             let before = std::mem::replace(&mut previous, class);
             // Within a word of Latin letters.
@@ -120,6 +163,10 @@ impl Scorer {
             }
             unit += u32::from(class & UNITS);
             if !begins(before, class) && !anywhere {
+                continue;
+            }
+            while places.next_if(|place| place.end <= at).is_some() {}
+            if places.peek().is_none_or(|place| at < place.start) {
                 continue;
             }
             let rest = text.get(at..).unwrap_or_default();

@@ -37,6 +37,14 @@ impl Words {
         let mut alone = 0;
         let mut rest = marked.as_slice();
         while let Some(byte) = rest.first() {
+            let (prose, behind) = rest.split_at_checked(prose(rest)).unwrap_or((&[], rest));
+            if !prose.is_empty() {
+                words.plain.extend_from_slice(prose);
+                words.join(0, &[]);
+                alone = 0;
+                rest = behind;
+                continue;
+            }
             let letters = rest.iter().take_while(|byte| byte.is_ascii_lowercase()).count();
             let (length, ends) = match letters {
                 0 => match separator(rest) {
@@ -98,6 +106,20 @@ impl Words {
             _ => {}
         }
     }
+}
+
+/// How much of a text's beginning is words of Latin letters with one space behind each: as it is, it is what is wanted.
+fn prose(text: &[u8]) -> usize {
+    let (mut length, mut letters) = (0, 0);
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' => letters += 1,
+            // Letters that stand alone may be a word together.
+            b' ' if letters > 1 => (length, letters) = (at + 1, 0),
+            _ => break,
+        }
+    }
+    length
 }
 
 /// Capital letters of Greek and Cyrillic, which look like Latin ones more often than small ones do.

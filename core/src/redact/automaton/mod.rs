@@ -35,6 +35,8 @@ pub struct State(u16);
 impl State {
     const UNKNOWN: Self = Self(0);
     const DEAD: Self = Self(1);
+    /// The first one that is neither.
+    const FIRST: u16 = 2;
     /// Set where a pattern matches, so that most states tell at once that none does.
     const ACCEPTS: u16 = 1 << 15;
 
@@ -215,16 +217,37 @@ impl Automaton {
     pub fn prospect(&self, cache: &mut Cache, text: &[u8]) -> Prospect {
         self.relieve(cache);
         let mut state = self.start(cache);
-        for byte in text {
+        let mut rest = text;
+        loop {
+            rest = self.glide(cache, &mut state, rest);
+            let Some((byte, behind)) = rest.split_first() else { return Prospect::Unfinished };
             state = self.next(cache, state, *byte);
-            if state.is_dead() {
-                return Prospect::Nothing;
-            }
-            if state.accepts() {
-                return Prospect::Match;
+            match state {
+                State::DEAD => return Prospect::Nothing,
+                state if state.accepts() => return Prospect::Match,
+                _ => rest = behind,
             }
         }
-        Prospect::Unfinished
+    }
+
+    /// Goes on to the first byte for which no state is known, or that leads to one in which a pattern matches, or none can. Returns
+    /// the text from there on.
+    fn glide<'t>(&self, cache: &Cache, state: &mut State, text: &'t [u8]) -> &'t [u8] {
+        let known = cache.next.as_slice();
+        let mut number = state.0 & !State::ACCEPTS;
+        let mut count = 0;
+        for byte in text {
+            let class = self.classes.get(usize::from(*byte)).copied().unwrap_or(0);
+            match known.get(usize::from(number) * self.class_count + usize::from(class)) {
+                Some(next @ State::FIRST..State::ACCEPTS) => number = *next,
+                _ => break,
+            }
+            count += 1;
+        }
+        if count > 0 {
+            *state = State(number);
+        }
+        text.get(count..).unwrap_or_default()
     }
 
     /// Goes on through a text and stops behind the first byte at which something ends that began at or behind the first `state`: a
@@ -232,22 +255,22 @@ impl Automaton {
     ///
     /// So a text is told from all patterns in one pass, wherever they might begin. `None`: it would take too many states.
     pub fn sift(&self, cache: &mut Cache, sifting: &mut Sifting, text: &[u8]) -> Option<usize> {
-        let mut state = sifting.state;
-        for (at, byte) in text.iter().enumerate() {
-            let class = self.classes.get(usize::from(*byte)).copied().unwrap_or(0);
+        let mut rest = text;
+        loop {
+            rest = self.glide(cache, &mut sifting.state, rest);
+            let Some((byte, behind)) = rest.split_first() else { return Some(text.len()) };
+            let (state, class) = (sifting.state, self.classes.get(usize::from(*byte)).copied().unwrap_or(0));
             let place = state.number() * self.class_count + usize::from(class);
-            state = match cache.next.get(place) {
+            sifting.state = match cache.next.get(place) {
                 Some(0) if cache.known.len() < sifting.most => self.make_sifting(cache, state, class, place),
                 Some(0) | None => return None,
                 Some(next) => State(*next),
             };
-            if state.accepts() {
-                sifting.state = state;
-                return Some(at + 1);
+            rest = behind;
+            if sifting.state.accepts() {
+                return Some(text.len() - rest.len());
             }
         }
-        sifting.state = state;
-        Some(text.len())
     }
 
     /// Begins to sift a text of some length; `None` where this automaton doesn't. Every [`State`] from before is void after it.

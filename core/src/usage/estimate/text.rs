@@ -39,13 +39,11 @@ impl Counter {
     pub fn push(&mut self, text: &str) {
         let Self { mut units, mut last, mut english } = *self;
         let mut add = |class: u8| {
-            let (before, own) = (usize::from(last), usize::from(class));
-            let pair = PAIRS.get(before * CLASSES + own).copied().unwrap_or(0);
-            let mut starts = pair as u16;
-            if english < 0 && before < WRITTEN && own < WRITTEN {
-                starts = OTHER_STARTS.get(before * WRITTEN + own).copied().unwrap_or(0);
-            }
-            units += u64::from(starts);
+            let pair = PAIRS.get(usize::from(last) * CLASSES + usize::from(class)).copied().unwrap_or(0);
+            units += match english < 0 {
+                true => u64::from(other_starts(last, class).unwrap_or(pair as u16)),
+                false => u64::from(pair as u16),
+            };
             english = (english + (pair >> 16)).clamp(-SURE, SURE);
             last = class;
         };
@@ -80,6 +78,13 @@ impl Counter {
             units => ((units + UNIT / 2) / UNIT).max(1),
         }
     }
+}
+
+/// How many tokens begin with a class behind another one in other languages than English; `None` where that makes no difference.
+fn other_starts(before: u8, own: u8) -> Option<u16> {
+    let (before, own) = (usize::from(before), usize::from(own));
+    let is_written = before < WRITTEN && own < WRITTEN;
+    is_written.then(|| OTHER_STARTS.get(before * WRITTEN + own).copied().unwrap_or(0))
 }
 
 fn class(character: char) -> u8 {
