@@ -7,6 +7,8 @@ whatever else the machine does meets all of them alike.
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import dataclasses
 import gzip
 import json
@@ -18,10 +20,11 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from contenders import ALL as CONTENDERS  # noqa: E402
-from contenders.base import ROOT  # noqa: E402
+from contenders.base import ROOT, Unavailable  # noqa: E402
 from contenders.sluice import MODULE  # noqa: E402
 from measure import growth, load, machine, profile, report, workloads  # noqa: E402
-from measure.session import Session, tell  # noqa: E402
+from measure.processes import Running  # noqa: E402
+from measure.session import SETTLING, Session, first_answer, tell  # noqa: E402
 
 RESULTS = ROOT / "bench/results/latest.json"
 PAGE = ROOT / "docs/benchmarks.md"
@@ -154,34 +157,51 @@ class Run:
         self.session.vendor.behave()
 
     def memory(self) -> dict:
-        """After the load before, and with a thousand streams that have an event a second."""
+        """After the load before; and what a thousand streams take that have an event a second, of processes that have had no load."""
         figures = {}
-        for name in self.session.running:
-            # What is translated or how little is on makes no difference to a stream that waits.
-            if name.startswith(("sluice-", "envoy-")) and name != "sluice-empty":
-                continue
-            if self.late("memory"):
-                break
-            tell(f"1,000 open streams: {name}")
+        with contextlib.ExitStack() as stack:
+            fresh = self.start_again(stack)
             self.session.vendor.behave(events=1000, gap_us=1_000_000)
-            with self.session.only(name) as running:
+            for name, running in fresh.items():
+                if self.late("memory"):
+                    break
+                tell(f"1,000 open streams: {name}")
                 before = running.resident()
                 result = self.session.load.hold(running, 1000, 2, running.resident)
-                time.sleep(0.5)
-            figures[name] = {
-                "after_load": before,
-                "with_streams": result["seen"],
-                "streams": result["opened"],
-                "errors": result["errors"],
-                "what": result["what"],
-            }
+                figures[name] = {
+                    "after_load": self.session.running[name].resident(),
+                    "before_streams": before,
+                    "with_streams": result["seen"],
+                    "streams": result["opened"],
+                    "errors": result["errors"],
+                    "what": result["what"],
+                }
         self.session.vendor.behave()
         return figures
+
+    def start_again(self, stack: contextlib.ExitStack) -> dict[str, Running]:
+        fresh = {}
+        self.session.vendor.behave()
+        for name, known in self.session.running.items():
+            # What is translated or how little is on makes no difference to a stream that waits.
+            if name.startswith(("sluice-", "envoy-")) and name != "sluice-empty" or self.late("memory"):
+                continue
+            tell(f"once more: {name}")
+            try:
+                running = Running(known.contender, self.session.vendor.address, self.session.cores.contender)
+                stack.enter_context(running)
+                first_answer(running)
+            except Unavailable as reason:
+                tell(f"{name}: {reason}")
+                continue
+            self.session.load.run(running, "stream", load.chat(1024, stream=True), connections=4, seconds=0.3, warmup=0, events=workloads.EVENTS)
+            fresh[name] = running
+        time.sleep(SETTLING)
+        return fresh
 
 
 def build_load() -> None:
     """The load generator is built by the command, out of the way of what is measured."""
-    tell("building the load generator")
     manifest = ROOT / "bench/load/Cargo.toml"
     target = ROOT / ".tools/bench/load"
     command = ["cargo", "build", "--release", "--quiet", "--locked", "--manifest-path", str(manifest), "--target-dir", str(target)]
@@ -194,16 +214,20 @@ def main() -> None:
         report.write(json.loads(options.results.read_text()), options.page)
         return
     begun = time.monotonic()
-    build_load()
-    cores = machine.cores()
     contenders = [each for each in CONTENDERS if each.name in options.contenders]
+    tell("building the load generator, and whatever isn't installed")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        built = pool.submit(build_load)
+        installing = {each.name: pool.submit(each.install) for each in contenders}
+    built.result()
+    cores = machine.cores()
     results: dict = {
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-        "machine": machine.describe() | {"cores": dataclasses.asdict(cores), "load_average_before": machine.load_average()},
+        "machine": machine.describe() | {"cores": dataclasses.asdict(cores), "busy_before": machine.busy()},
         "seconds": options.seconds,
     }
     with Session(cores, contenders) as session:
-        session.start_all()
+        session.start_all(installing)
         run = Run(options, session)
         run.end = begun + options.minutes * 60
         run.warm_up()
@@ -237,7 +261,6 @@ def main() -> None:
         module = MODULE.read_bytes()
         results["module"] = {"bytes": len(module), "gzip_bytes": len(gzip.compress(module, 9))}
     results["minutes"] = round((time.monotonic() - begun) / 60, 1)
-    results["machine"]["load_average_after"] = machine.load_average()
     options.results.parent.mkdir(parents=True, exist_ok=True)
     options.results.write_text(report.dumps(results))
     report.write(results, options.page)

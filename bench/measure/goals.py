@@ -56,7 +56,7 @@ def judged(results: Results) -> list[tuple[str, tuple[str, bool] | None]]:
         for name in ("sluice", "envoy"):
             if not memory.get(name, {}).get("streams"):
                 return None
-            each[name] = (memory[name]["with_streams"] - memory[name]["after_load"]) / memory[name]["streams"] / 1024
+            each[name] = (memory[name]["with_streams"] - memory[name]["before_streams"]) / memory[name]["streams"] / 1024
         more = each["sluice"] - each["envoy"]
         return f"{each['sluice']:.0f} KiB, of it {more:.0f} over bare Envoy", each["sluice"] <= 24
 

@@ -6,6 +6,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import time
 
 
 @dataclasses.dataclass
@@ -41,6 +42,19 @@ def describe() -> dict:
 def load_average() -> float:
     """Of the last minute: how much else the machine did."""
     return os.getloadavg()[0]
+
+
+def busy(seconds: float = 2) -> float:
+    """Which share of all processors is in use."""
+
+    def ticks() -> tuple[int, int]:
+        fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return sum(fields), fields[3] + fields[4]
+
+    all_before, idle_before = ticks()
+    time.sleep(seconds)
+    all_after, idle_after = ticks()
+    return round(1 - (idle_after - idle_before) / max(1, all_after - all_before), 3)
 
 
 def said(*command: str) -> str:

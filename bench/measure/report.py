@@ -110,8 +110,8 @@ def head(document: dict) -> str:
         "Each contender has one processor and one worker; load and mock vendor have another one. A cell has the median of the rounds and, in brackets, the least and the most."
         + (f"\n\nNot measured for lack of time: {', '.join(left_out)}." if left_out else "")
         + (
-            f"\n\n**The machine was busy with other things** (load average {machine['load_average_before']:.1f} before the run): take no figure here for more than a sketch."
-            if machine["load_average_before"] > 1
+            f"\n\n**The machine was busy with other things** ({machine['busy_before']:.0%} of its processors before the run): take no figure here for more than a sketch."
+            if machine["busy_before"] > 0.1
             else ""
         )
     )
@@ -300,7 +300,7 @@ def memory(results: Results) -> str:
     for name in results.measured():
         about, mine = results.contenders[name], figures.get(name, {})
         streams = mine.get("streams")
-        each = (mine["with_streams"] - mine["after_load"]) / streams / 1024 if streams else None
+        each = (mine["with_streams"] - mine["before_streams"]) / streams / 1024 if streams else None
         failed = f"{mine['errors']} × {next(iter(mine['what']), '')}" if mine.get("errors") else ""
         rows.append(
             [
@@ -314,7 +314,7 @@ def memory(results: Results) -> str:
             ]
         )
     text = (
-        "## Memory and start\n\nOf all processes of a contender: from its start to the first good answer; resident at rest, after the load above, and for each of the streams that were open at the same time.\n\n"
+        "## Memory and start\n\nOf all processes of a contender: from its start to the first good answer; resident at rest, after the load above, and for each of the streams that were open at the same time in another process that had had no load.\n\n"
         + table(["", "start, s", "at rest, MiB", "after load, MiB", "KiB an open stream", "streams open", "errors"], rows)
     )
     if module := results.all.get("module"):

@@ -1,5 +1,6 @@
 """All contenders, each started once; one at a time goes on while the others are halted."""
 
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -13,6 +14,9 @@ from . import load
 from .load import Load, Vendor
 from .machine import Cores
 from .processes import Running
+
+# Seconds after which what a start has needed, and no longer needs, is given back.
+SETTLING = 6
 
 
 class Session:
@@ -31,23 +35,20 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.stack.close()
 
-    def start_all(self) -> None:
-        """Installs, starts and halts each; one that can't be is told with the reason, and left out of the rest."""
+    def start_all(self, installing: dict[str, concurrent.futures.Future]) -> None:
+        """Starts and halts each that is installed; one that can't be is told with the reason, and left out of the rest."""
         for contender in self.contenders:
             about = {"title": contender.title, "settings": contender.settings, "source": contender.source}
             self.about[contender.name] = about
-            begun = time.monotonic()
             try:
-                contender.install()
+                installing[contender.name].result()
                 about["version"] = contender.version()
-                about["install_seconds"] = round(time.monotonic() - begun, 1)
                 tell(f"{contender.title} {about['version']}")
                 about["start_seconds"] = self.start(contender)
             except (Unavailable, OSError, ValueError, subprocess.SubprocessError) as reason:
                 about["unavailable"] = str(reason)
                 tell(f"{contender.title} is left out: {reason}")
-        # What a start has needed and no longer needs is given back some seconds later.
-        time.sleep(6)
+        time.sleep(SETTLING)
         for name, running in self.running.items():
             self.about[name]["resident_at_rest"] = running.resident()
             running.halt()
