@@ -15,6 +15,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -23,11 +24,13 @@ from contenders import ALL as CONTENDERS  # noqa: E402
 from contenders.base import ROOT, Unavailable  # noqa: E402
 from contenders.sluice import MODULE  # noqa: E402
 from measure import growth, load, machine, profile, report, workloads  # noqa: E402
-from measure.processes import Running  # noqa: E402
+from measure.processes import Running, free_port  # noqa: E402
 from measure.session import SETTLING, Session, first_answer, tell  # noqa: E402
 
 RESULTS = ROOT / "bench/results/latest.json"
 PAGE = ROOT / "docs/benchmarks.md"
+# With which what a worker takes is measured.
+WORKERS = 4
 
 
 def arguments() -> argparse.Namespace:
@@ -161,6 +164,8 @@ class Run:
         figures = {}
         with contextlib.ExitStack() as stack:
             fresh = self.start_again(stack)
+            more_workers = {name: self.with_workers(stack, name) for name in fresh if fresh[name].contender.core}
+            time.sleep(SETTLING)
             self.session.vendor.behave(events=1000, gap_us=1_000_000)
             for name, running in fresh.items():
                 if self.late("memory"):
@@ -168,7 +173,9 @@ class Run:
                 tell(f"1,000 open streams: {name}")
                 before = running.resident()
                 result = self.session.load.hold(running, 1000, 2, running.resident)
+                more = more_workers[name].resident() - before if name in more_workers else None
                 figures[name] = {
+                    "each_worker": more and more // (WORKERS - 1),
                     "after_load": self.session.running[name].resident(),
                     "before_streams": before,
                     "with_streams": result["seen"],
@@ -196,8 +203,18 @@ class Run:
                 continue
             self.session.load.run(running, "stream", load.chat(1024, stream=True), connections=4, seconds=0.3, warmup=0, events=workloads.EVENTS)
             fresh[name] = running
-        time.sleep(SETTLING)
         return fresh
+
+    def with_workers(self, stack: contextlib.ExitStack, name: str) -> Running:
+        """The same Envoy with more workers."""
+        contender, vendor = self.session.running[name].contender, self.session.vendor.address
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-workers-")))
+        start = contender.prepare(folder, vendor, free_port())
+        start.command[start.command.index("--concurrency") + 1] = str(WORKERS)
+        tell(f"{WORKERS} workers: {name}")
+        running = stack.enter_context(Running(contender, vendor, self.session.cores.contender, start))
+        first_answer(running)
+        return running
 
 
 def build_load() -> None:

@@ -307,6 +307,7 @@ def memory(results: Results) -> str:
                 results.title(name),
                 number(about["start_seconds"], 2),
                 number(about["resident_at_rest"] / MIB),
+                number(mine["each_worker"] / MIB, 1) if mine.get("each_worker") else "",
                 number(mine["after_load"] / MIB) if mine else "",
                 number(each, 1),
                 number(streams),
@@ -314,8 +315,8 @@ def memory(results: Results) -> str:
             ]
         )
     text = (
-        "## Memory and start\n\nOf all processes of a contender: from its start to the first good answer; resident at rest, after the load above, and for each of the streams that were open at the same time in another process that had had no load.\n\n"
-        + table(["", "start, s", "at rest, MiB", "after load, MiB", "KiB an open stream", "streams open", "errors"], rows)
+        "## Memory and start\n\nOf all processes of a contender: from its start to the first good answer; resident at rest, with one worker and for each more, after the load above, and for each of the streams that were open at the same time in another process that had had no load.\n\n"
+        + table(["", "start, s", "at rest, MiB", "MiB a worker more", "after load, MiB", "KiB an open stream", "streams open", "errors"], rows)
     )
     if module := results.all.get("module"):
         text += f"\nThe module has {module['bytes']:,} bytes, {module['gzip_bytes']:,} when compressed by gzip.\n"
